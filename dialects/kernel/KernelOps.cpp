@@ -1,0 +1,280 @@
+//===- KernelOps.cpp - Verifiers and effects of the kernel dialect --------===//
+
+#include "dialects/kernel/KernelDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace onnxc::kernel;
+
+#define GET_OP_CLASSES
+#include "dialects/kernel/KernelOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Shared by all kernels
+//===----------------------------------------------------------------------===//
+
+/// After bufferization a kernel reads its inputs and writes its init.
+template <typename OpTy>
+static void
+memrefEffects(OpTy op,
+              SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    if (op.isDpsInit(&operand))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  }
+}
+
+static bool compatible(int64_t a, int64_t b) {
+  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
+}
+
+/// Checks the epilogue's operands, maps and block arguments.
+template <typename OpTy> static LogicalResult verifyEpilogue(OpTy op) {
+  auto init = cast<ShapedType>(op.getInit().getType());
+  auto maps = op.getEpilogueMaps();
+  if (maps.size() != op.getEpilogueOperands().size())
+    return op.emitOpError("has ")
+           << op.getEpilogueOperands().size() << " epilogue operands but "
+           << maps.size() << " epilogue maps";
+  Block *block = op.getEpilogueBlock();
+  if (block->getNumArguments() != maps.size() + 1)
+    return op.emitOpError("epilogue takes ")
+           << block->getNumArguments() << " arguments, expected "
+           << maps.size() + 1;
+  for (auto [map, operand, argument] :
+       llvm::zip(maps.template getAsValueRange<AffineMapAttr>(),
+                 op.getEpilogueOperands(), block->getArguments().drop_front())) {
+    auto type = cast<ShapedType>(operand.getType());
+    if (map.getNumDims() != init.getRank() ||
+        map.getNumResults() != type.getRank())
+      return op.emitOpError("epilogue map ")
+             << map << " does not fit output rank " << init.getRank()
+             << " and operand rank " << type.getRank();
+    for (auto [position, expr] : llvm::enumerate(map.getResults())) {
+      int64_t size = type.getDimSize(position);
+      if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+        if (!compatible(size, init.getDimSize(dim.getPosition())))
+          return op.emitOpError("epilogue operand dim ")
+                 << position << " is " << size << ", the output's is "
+                 << init.getDimSize(dim.getPosition());
+        continue;
+      }
+      auto constant = dyn_cast<AffineConstantExpr>(expr);
+      if (!constant || constant.getValue() != 0)
+        return op.emitOpError("epilogue map result must be a dim or 0: ")
+               << expr;
+    }
+    if (argument.getType() != type.getElementType())
+      return op.emitOpError("epilogue argument type ")
+             << argument.getType() << " differs from the operand's element type";
+  }
+  auto yield = cast<YieldOp>(block->getTerminator());
+  if (yield.getValues().size() != 1 ||
+      yield.getValues()[0].getType() != init.getElementType())
+    return op.emitOpError("epilogue must yield one ") << init.getElementType();
+  return success();
+}
+
+template <typename OpTy> static bool trivialEpilogue(OpTy op) {
+  auto yield = cast<YieldOp>(op.getEpilogueBlock()->getTerminator());
+  return yield.getValues().size() == 1 &&
+         yield.getValues()[0] == op.getEpilogueBlock()->getArgument(0);
+}
+
+#define ONNXC_CONTRACTION(OP)                                                  \
+  bool OP::hasTrivialEpilogue() { return trivialEpilogue(*this); }             \
+  void OP::getEffects(                                                         \
+      SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {               \
+    memrefEffects(*this, effects);                                             \
+  }
+
+ONNXC_CONTRACTION(MatmulOp)
+ONNXC_CONTRACTION(ConvOp)
+ONNXC_CONTRACTION(DepthwiseConvOp)
+#undef ONNXC_CONTRACTION
+
+void PoolOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
+
+void PadOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
+
+//===----------------------------------------------------------------------===//
+// WeightOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  SmallVector<int64_t> shape(getValue().getShapedType().getShape());
+  int64_t elements = getValue().getShapedType().getNumElements();
+  if (auto expanded = getExpandedShape()) {
+    if (ShapedType::getNumElements(*expanded) != elements)
+      return emitOpError("expanded shape has ")
+             << ShapedType::getNumElements(*expanded) << " elements, the value "
+             << elements;
+    shape.assign(expanded->begin(), expanded->end());
+  }
+  if (auto permutation = getPermutation()) {
+    if (!isPermutationVector(*permutation) ||
+        permutation->size() != shape.size())
+      return emitOpError("not a permutation of ") << shape.size() << " dims";
+    shape = applyPermutation(shape, *permutation);
+  }
+  if (getPanelWidth().has_value() != getPanelAxis().has_value())
+    return emitOpError("panel_width and panel_axis go together");
+  if (auto width = getPanelWidth()) {
+    int64_t axis = static_cast<int64_t>(*getPanelAxis());
+    int64_t panel = static_cast<int64_t>(*width);
+    if (panel <= 0 || shape.empty() || axis < 0 ||
+        axis >= static_cast<int64_t>(shape.size()))
+      return emitOpError("panel_width or panel_axis out of range");
+    int64_t panels = llvm::divideCeil(shape.back(), panel);
+    shape.back() = panel;
+    shape.insert(shape.begin() + axis, panels);
+  }
+  auto type = cast<ShapedType>(getResult().getType());
+  if (type.getShape() != ArrayRef<int64_t>(shape))
+    return emitOpError("result shape does not follow from the value's");
+  if (type.getElementType().getIntOrFloatBitWidth() !=
+      getValue().getShapedType().getElementType().getIntOrFloatBitWidth())
+    return emitOpError("result element type differs from the value's");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
+LogicalResult MatmulOp::verify() {
+  auto lhs = cast<ShapedType>(getLhs().getType());
+  auto rhs = cast<ShapedType>(getRhs().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  if (lhs.getRank() < 2 || rhs.getRank() < 2 || init.getRank() < 2)
+    return emitOpError("operands must have rank 2 or more");
+  int64_t k = lhs.getShape().back();
+  int64_t n = init.getShape().back();
+  if (!compatible(lhs.getDimSize(lhs.getRank() - 2),
+                  init.getDimSize(init.getRank() - 2)))
+    return emitOpError("lhs and output have different row counts");
+  if (getPacked()) {
+    if (rhs.getRank() != 3)
+      return emitOpError("packed rhs must have rank 3");
+    if (!compatible(k, rhs.getDimSize(1)))
+      return emitOpError("lhs and rhs differ in K: ")
+             << k << " and " << rhs.getDimSize(1);
+    int64_t columns = rhs.getDimSize(0) * rhs.getDimSize(2);
+    if (ShapedType::isDynamic(n) || columns < n ||
+        columns - n >= rhs.getDimSize(2))
+      return emitOpError("packed rhs does not cover the output's columns");
+  } else {
+    if (!compatible(k, rhs.getDimSize(rhs.getRank() - 2)))
+      return emitOpError("lhs and rhs differ in K: ")
+             << k << " and " << rhs.getDimSize(rhs.getRank() - 2);
+    if (!compatible(n, rhs.getShape().back()))
+      return emitOpError("rhs and output have different column counts");
+  }
+  return verifyEpilogue(*this);
+}
+
+/// The output rows that a window of `taps` makes of `size` rows.
+static int64_t windowCount(int64_t size, int64_t taps, int64_t stride,
+                           int64_t dilation) {
+  int64_t extent = (taps - 1) * dilation + 1;
+  return size < extent ? 0 : (size - extent) / stride + 1;
+}
+
+static LogicalResult verifySpatialAttr(Operation *op, StringRef name,
+                                       ArrayRef<int64_t> values,
+                                       size_t size, int64_t least) {
+  if (values.size() != size)
+    return op->emitOpError() << name << " must have " << size << " entries";
+  for (int64_t value : values)
+    if (value < least)
+      return op->emitOpError() << name << " must be at least " << least;
+  return success();
+}
+
+static LogicalResult verifyChannelsLast(Operation *op, Value input,
+                                        Value init) {
+  auto inputType = cast<ShapedType>(input.getType());
+  auto initType = cast<ShapedType>(init.getType());
+  if (inputType.getRank() != 4 || initType.getRank() != 4)
+    return op->emitOpError("input and output must have rank 4");
+  if (!compatible(inputType.getDimSize(0), initType.getDimSize(0)))
+    return op->emitOpError("input and output differ in batch");
+  return success();
+}
+
+LogicalResult ConvOp::verify() {
+  if (failed(verifyChannelsLast(*this, getInput(), getInit())) ||
+      failed(verifySpatialAttr(*this, "strides", getStrides(), 2, 1)) ||
+      failed(verifySpatialAttr(*this, "dilations", getDilations(), 2, 1)))
+    return failure();
+  auto input = cast<ShapedType>(getInput().getType());
+  auto filter = cast<ShapedType>(getFilter().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  if (filter.getRank() != (getPacked() ? 6 : 5))
+    return emitOpError("filter must have rank ") << (getPacked() ? 6 : 5);
+  ArrayRef<int64_t> taps = filter.getShape().slice(getPacked() ? 2 : 1, 3);
+  int64_t groups = filter.getDimSize(0);
+  if (!ShapedType::isDynamic(groups) && !ShapedType::isDynamic(taps[2]) &&
+      !compatible(input.getDimSize(3), groups * taps[2]))
+    return emitOpError("input has ")
+           << input.getDimSize(3) << " channels, the filter takes "
+           << groups * taps[2];
+  for (int i = 0; i < 2; ++i)
+    if (!ShapedType::isDynamic(input.getDimSize(i + 1)) &&
+        !ShapedType::isDynamic(taps[i]) &&
+        !compatible(init.getDimSize(i + 1),
+                    windowCount(input.getDimSize(i + 1), taps[i],
+                                getStrides()[i], getDilations()[i])))
+      return emitOpError("output dim ") << i + 1 << " does not fit the input";
+  return verifyEpilogue(*this);
+}
+
+LogicalResult DepthwiseConvOp::verify() {
+  if (failed(verifyChannelsLast(*this, getInput(), getInit())) ||
+      failed(verifySpatialAttr(*this, "strides", getStrides(), 2, 1)) ||
+      failed(verifySpatialAttr(*this, "dilations", getDilations(), 2, 1)) ||
+      failed(verifySpatialAttr(*this, "pads", getPads(), 2, 0)))
+    return failure();
+  auto input = cast<ShapedType>(getInput().getType());
+  auto filter = cast<ShapedType>(getFilter().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  if (filter.getRank() != 3)
+    return emitOpError("filter must have rank 3");
+  if (!compatible(input.getDimSize(3), filter.getDimSize(2)) ||
+      !compatible(init.getDimSize(3), filter.getDimSize(2)))
+    return emitOpError("input, filter and output differ in channels");
+  return verifyEpilogue(*this);
+}
+
+LogicalResult PoolOp::verify() {
+  if (failed(verifyChannelsLast(*this, getInput(), getInit())) ||
+      failed(verifySpatialAttr(*this, "window", getWindow(), 2, 1)) ||
+      failed(verifySpatialAttr(*this, "strides", getStrides(), 2, 1)) ||
+      failed(verifySpatialAttr(*this, "dilations", getDilations(), 2, 1)) ||
+      failed(verifySpatialAttr(*this, "pads", getPads(), 4, 0)))
+    return failure();
+  if (!compatible(cast<ShapedType>(getInput().getType()).getDimSize(3),
+                  cast<ShapedType>(getInit().getType()).getDimSize(3)))
+    return emitOpError("input and output differ in channels");
+  return success();
+}
+
+LogicalResult PadOp::verify() {
+  if (failed(verifyChannelsLast(*this, getInput(), getInit())) ||
+      failed(verifySpatialAttr(*this, "pads", getPads(), 2, 0)))
+    return failure();
+  return success();
+}
