@@ -2,6 +2,9 @@
 
 #include "dialects/kernel/KernelDialect.h"
 
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/Support/MathExtras.h"
@@ -48,15 +51,15 @@ template <typename OpTy> static LogicalResult verifyEpilogue(OpTy op) {
     return op.emitOpError("epilogue takes ")
            << block->getNumArguments() << " arguments, expected "
            << maps.size() + 1;
-  for (auto [map, operand, argument] :
-       llvm::zip(maps.template getAsValueRange<AffineMapAttr>(),
-                 op.getEpilogueOperands(), block->getArguments().drop_front())) {
+  for (auto [map, operand, argument] : llvm::zip(
+           maps.template getAsValueRange<AffineMapAttr>(),
+           op.getEpilogueOperands(), block->getArguments().drop_front())) {
     auto type = cast<ShapedType>(operand.getType());
     if (map.getNumDims() != init.getRank() ||
         map.getNumResults() != type.getRank())
       return op.emitOpError("epilogue map ")
-             << map << " does not fit output rank " << init.getRank()
-             << " and operand rank " << type.getRank();
+             << AffineMapAttr::get(map) << " does not fit output rank "
+             << init.getRank() << " and operand rank " << type.getRank();
     for (auto [position, expr] : llvm::enumerate(map.getResults())) {
       int64_t size = type.getDimSize(position);
       if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
@@ -68,24 +71,22 @@ template <typename OpTy> static LogicalResult verifyEpilogue(OpTy op) {
       }
       auto constant = dyn_cast<AffineConstantExpr>(expr);
       if (!constant || constant.getValue() != 0)
-        return op.emitOpError("epilogue map result must be a dim or 0: ")
-               << expr;
+        return op.emitOpError("epilogue map result must be a dim or 0");
     }
     if (argument.getType() != type.getElementType())
       return op.emitOpError("epilogue argument type ")
-             << argument.getType() << " differs from the operand's element type";
+             << argument.getType()
+             << " differs from the operand's element type";
   }
-  auto yield = cast<YieldOp>(block->getTerminator());
-  if (yield.getValues().size() != 1 ||
-      yield.getValues()[0].getType() != init.getElementType())
+  auto yield = dyn_cast<YieldOp>(block->back());
+  if (!yield || yield.getValue().getType() != init.getElementType())
     return op.emitOpError("epilogue must yield one ") << init.getElementType();
   return success();
 }
 
 template <typename OpTy> static bool trivialEpilogue(OpTy op) {
   auto yield = cast<YieldOp>(op.getEpilogueBlock()->getTerminator());
-  return yield.getValues().size() == 1 &&
-         yield.getValues()[0] == op.getEpilogueBlock()->getArgument(0);
+  return yield.getValue() == op.getEpilogueBlock()->getArgument(0);
 }
 
 #define ONNXC_CONTRACTION(OP)                                                  \
@@ -194,8 +195,8 @@ static int64_t windowCount(int64_t size, int64_t taps, int64_t stride,
 }
 
 static LogicalResult verifySpatialAttr(Operation *op, StringRef name,
-                                       ArrayRef<int64_t> values,
-                                       size_t size, int64_t least) {
+                                       ArrayRef<int64_t> values, size_t size,
+                                       int64_t least) {
   if (values.size() != size)
     return op->emitOpError() << name << " must have " << size << " entries";
   for (int64_t value : values)

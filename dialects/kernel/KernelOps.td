@@ -10,6 +10,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -106,8 +107,8 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
 //===----------------------------------------------------------------------===//
 
 class Kernel_ContractionOp<string mnemonic, list<Trait> traits = []>
-    : Kernel_Op<mnemonic, traits # [AttrSizedOperandSegments, DestinationStyleOpInterface,
-        SingleBlockImplicitTerminator<"YieldOp">,
+    : Kernel_Op<mnemonic, traits # [DestinationStyleOpInterface,
+        SingleBlock,
         DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
@@ -131,8 +132,8 @@ def Kernel_MatmulOp : Kernel_ContractionOp<"matmul"> {
 
     ```mlir
     %c = kernel.matmul ins(%a, %b : tensor<?x768xf32>, tensor<48x768x16xf32>)
-           epilogue(%bias : tensor<768xf32>) outs(%init : tensor<?x768xf32>)
-           {packed, epilogue_maps = [affine_map<(m, n) -> (n)>]} -> tensor<?x768xf32> {
+           with(%bias : tensor<768xf32>) outs(%init : tensor<?x768xf32>)
+           {packed, epilogue_maps = [affine_map<(m, n) -> (n)>]} -> tensor<?x768xf32> epilogue {
     ^bb0(%acc: f32, %bias_element: f32):
       %0 = arith.addf %acc, %bias_element : f32
       kernel.yield %0 : f32
@@ -145,8 +146,8 @@ def Kernel_MatmulOp : Kernel_ContractionOp<"matmul"> {
                        OptionalAttr<Kernel_TileAttr>:$tile);
   let assemblyFormat = [{
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
-    (`epilogue` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
-    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? $epilogue
+    (`with` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? `epilogue` $epilogue
   }];
   let extraClassDeclaration = dpsDeclaration;
   let hasVerifier = 1;
@@ -170,8 +171,8 @@ def Kernel_ConvOp : Kernel_ContractionOp<"conv"> {
                        OptionalAttr<Kernel_TileAttr>:$tile);
   let assemblyFormat = [{
     `ins` `(` $input `,` $filter `:` type($input) `,` type($filter) `)`
-    (`epilogue` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
-    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? $epilogue
+    (`with` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? `epilogue` $epilogue
   }];
   let extraClassDeclaration = dpsDeclaration;
   let hasVerifier = 1;
@@ -198,8 +199,8 @@ def Kernel_DepthwiseConvOp : Kernel_ContractionOp<"depthwise_conv"> {
                        OptionalAttr<Kernel_TileAttr>:$tile);
   let assemblyFormat = [{
     `ins` `(` $input `,` $filter `:` type($input) `,` type($filter) `)`
-    (`epilogue` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
-    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? $epilogue
+    (`with` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? `epilogue` $epilogue
   }];
   let extraClassDeclaration = dpsDeclaration;
   let hasVerifier = 1;
@@ -208,9 +209,8 @@ def Kernel_DepthwiseConvOp : Kernel_ContractionOp<"depthwise_conv"> {
 def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike,
     ParentOneOf<["MatmulOp", "ConvOp", "DepthwiseConvOp"]>]> {
   let summary = "The value that an epilogue stores";
-  let arguments = (ins Variadic<AnyType>:$values);
-  let assemblyFormat = "$values attr-dict `:` type($values)";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let arguments = (ins AnyType:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 //===----------------------------------------------------------------------===//

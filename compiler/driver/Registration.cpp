@@ -1,0 +1,25 @@
+//===- Registration.cpp - What onnxc adds to MLIR -------------------------===//
+
+#include "compiler/driver/Registration.h"
+
+#include "compiler/codegen/cpu/Passes.h"
+#include "compiler/graph/Passes.h"
+#include "compiler/layout/Passes.h"
+#include "compiler/lower/Passes.h"
+#include "dialects/kernel/KernelDialect.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+
+void onnxc::registerDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<kernel::KernelDialect>();
+}
+
+void onnxc::registerPasses() {
+  registerGraphPasses();
+  registerLowerPasses();
+  registerLayoutPasses();
+  registerCpuCodegenPasses();
+}
