@@ -1,0 +1,36 @@
+//===- Target.h - What the code generator knows of a CPU --------*- C++ -*-===//
+//
+// The only place that knows vector width, registers and caches.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ONNXC_COMPILER_CODEGEN_CPU_TARGET_H
+#define ONNXC_COMPILER_CODEGEN_CPU_TARGET_H
+
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <string>
+
+namespace onnxc {
+
+struct Target {
+  std::string triple;   ///< "x86_64-unknown-linux-gnu"
+  std::string cpu;      ///< LLVM's name: "x86-64-v4"
+  std::string features; ///< LLVM's feature list, "+avx512f,...", may be empty
+  std::string name;     ///< as the user spelled it; shown to a person
+  int64_t vectorBits;   ///< width of a vector register: 512, 256, 128
+  int64_t vectorRegisters; ///< 32 or 16
+  int64_t l1Bytes = 32 * 1024;
+  int64_t l2Bytes = 1024 * 1024;
+
+  /// Elements of type f32 in a vector register.
+  int64_t f32Lanes() const { return vectorBits / 32; }
+};
+
+/// Columns of a packed weight panel. The same on every target, so that one
+/// packing serves all; narrower vectors take several loads a panel.
+constexpr int64_t panelWidth = 16;
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_CODEGEN_CPU_TARGET_H
