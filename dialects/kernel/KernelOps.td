@@ -91,12 +91,16 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
             permutation = array<i64: 0, 3, 4, 2, 1>,
             panel_width = 16, panel_axis = 1} -> tensor<1x4x7x7x3x16xf32>
     ```
+
+    `offset`, set by `placeWeights` (WeightLayout.h), is the place in the weight
+    section, in bytes.
   }];
   let arguments = (ins ElementsAttr:$value,
                        OptionalAttr<DenseI64ArrayAttr>:$expanded_shape,
                        OptionalAttr<DenseI64ArrayAttr>:$permutation,
                        OptionalAttr<I64Attr>:$panel_width,
-                       OptionalAttr<I64Attr>:$panel_axis);
+                       OptionalAttr<I64Attr>:$panel_axis,
+                       OptionalAttr<I64Attr>:$offset);
   let results = (outs AnyTypeOf<[AnyStaticShapeTensor, AnyStaticShapeMemRef]>:$result);
   let assemblyFormat = "$value attr-dict `->` type($result)";
   let hasVerifier = 1;
