@@ -1,0 +1,98 @@
+//===- PackWeights.cpp - Constant operands into panels --------------------===//
+
+#include "compiler/codegen/cpu/Target.h"
+#include "compiler/layout/Passes.h"
+#include "dialects/kernel/KernelDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace onnxc {
+#define GEN_PASS_DEF_PACKWEIGHTS
+#include "compiler/layout/Passes.h.inc"
+} // namespace onnxc
+
+using namespace mlir;
+using namespace onnxc;
+
+namespace {
+
+/// The packed form of constant `value`, its panels counted by dim `axis`; null
+/// when it is no constant.
+Value packConstant(Value value, int64_t axis, OpBuilder &builder) {
+  ElementsAttr elements;
+  DenseI64ArrayAttr expandedShape, permutation;
+  if (auto weight = value.getDefiningOp<kernel::WeightOp>()) {
+    if (weight.getPanelWidth())
+      return nullptr;
+    elements = weight.getValue();
+    expandedShape = weight.getExpandedShapeAttr();
+    permutation = weight.getPermutationAttr();
+  } else if (auto constant = value.getDefiningOp<arith::ConstantOp>()) {
+    elements = dyn_cast<ElementsAttr>(constant.getValue());
+  }
+  if (!elements)
+    return nullptr;
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t panels = llvm::divideCeil(shape.back(), panelWidth);
+  shape.back() = panelWidth;
+  shape.insert(shape.begin() + axis, panels);
+  return kernel::WeightOp::create(
+      builder, value.getLoc(),
+      RankedTensorType::get(shape, type.getElementType()), elements,
+      expandedShape, permutation, builder.getI64IntegerAttr(panelWidth),
+      builder.getI64IntegerAttr(axis));
+}
+
+struct PackMatmul : OpRewritePattern<kernel::MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(kernel::MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getPacked())
+      return rewriter.notifyMatchFailure(op, "already packed");
+    if (cast<ShapedType>(op.getRhs().getType()).getRank() != 2)
+      return rewriter.notifyMatchFailure(op, "rhs is a batch of matrices");
+    Value packed = packConstant(op.getRhs(), 0, rewriter);
+    if (!packed)
+      return rewriter.notifyMatchFailure(op, "rhs is not a constant");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getRhsMutable().assign(packed);
+      op.setPacked(true);
+    });
+    return success();
+  }
+};
+
+struct PackConv : OpRewritePattern<kernel::ConvOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(kernel::ConvOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getPacked())
+      return rewriter.notifyMatchFailure(op, "already packed");
+    Value packed = packConstant(op.getFilter(), 1, rewriter);
+    if (!packed)
+      return rewriter.notifyMatchFailure(op, "filter is not a constant");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getFilterMutable().assign(packed);
+      op.setPacked(true);
+    });
+    return success();
+  }
+};
+
+struct PackWeightsPass : onnxc::impl::PackWeightsBase<PackWeightsPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<PackMatmul, PackConv>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

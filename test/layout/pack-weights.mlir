@@ -1,0 +1,44 @@
+// RUN: onnxc-opt %s --pack-weights --split-input-file | FileCheck %s
+
+// CHECK-LABEL: func @matmul
+// CHECK: %[[W:.*]] = kernel.weight dense<5.000000e-01> : tensor<20x40xf32> {panel_axis = 0 : i64, panel_width = 16 : i64} -> tensor<3x20x16xf32>
+// CHECK: kernel.matmul ins(%{{.*}}, %[[W]]
+// CHECK-SAME: packed
+func.func @matmul(%x: tensor<?x20xf32>, %init: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  %w = arith.constant dense<0.5> : tensor<20x40xf32>
+  %0 = kernel.matmul ins(%x, %w : tensor<?x20xf32>, tensor<20x40xf32>) outs(%init : tensor<?x40xf32>) {epilogue_maps = []} -> tensor<?x40xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %0 : tensor<?x40xf32>
+}
+
+// -----
+
+// The steps that a weight already has stay in front of the packing.
+
+// CHECK-LABEL: func @conv
+// CHECK: %[[W:.*]] = kernel.weight dense<{{.*}}> : tensor<20x3x1x1xf32> {expanded_shape = array<i64: 1, 20, 3, 1, 1>, panel_axis = 1 : i64, panel_width = 16 : i64, permutation = array<i64: 0, 3, 4, 2, 1>} -> tensor<1x2x1x1x3x16xf32>
+// CHECK: kernel.conv ins(%{{.*}}, %[[W]]
+// CHECK-SAME: packed
+func.func @conv(%x: tensor<1x5x7x3xf32>, %init: tensor<1x5x7x20xf32>) -> tensor<1x5x7x20xf32> {
+  %w = kernel.weight dense<1.0> : tensor<20x3x1x1xf32> {expanded_shape = array<i64: 1, 20, 3, 1, 1>, permutation = array<i64: 0, 3, 4, 2, 1>} -> tensor<1x1x1x3x20xf32>
+  %0 = kernel.conv ins(%x, %w : tensor<1x5x7x3xf32>, tensor<1x1x1x3x20xf32>) outs(%init : tensor<1x5x7x20xf32>)
+      {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, epilogue_maps = []} -> tensor<1x5x7x20xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %0 : tensor<1x5x7x20xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @not_constant
+// CHECK-NOT: packed
+func.func @not_constant(%x: tensor<?x20xf32>, %w: tensor<20x40xf32>, %init: tensor<?x40xf32>) -> tensor<?x40xf32> {
+  %0 = kernel.matmul ins(%x, %w : tensor<?x20xf32>, tensor<20x40xf32>) outs(%init : tensor<?x40xf32>) {epilogue_maps = []} -> tensor<?x40xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %0 : tensor<?x40xf32>
+}
