@@ -7,6 +7,7 @@
 #define ONNXC_COMPILER_CODEGEN_CPU_TARGET_H
 
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 
 #include <cstdint>
 #include <string>
@@ -26,6 +27,14 @@ struct Target {
   /// Elements of type f32 in a vector register.
   int64_t f32Lanes() const { return vectorBits / 32; }
 };
+
+/// The target for a CPU name of LLVM's, or "native", and a target triple
+/// (empty: this machine's). Only ELF libraries for 64-bit x86 and ARM Linux.
+/// Features that a loader cannot check (cpuFeatureBits) are switched off.
+llvm::Expected<Target> makeTarget(llvm::StringRef cpu, llvm::StringRef triple);
+
+/// The ONNXC_CPU_* bits (model_abi.h) of what code for `target` may use.
+uint64_t cpuFeatureBits(const Target &target);
 
 /// Columns of a packed weight panel. The same on every target, so that one
 /// packing serves all; narrower vectors take several loads a panel.
