@@ -7,6 +7,7 @@
 #include "compiler/layout/Passes.h"
 #include "compiler/lower/Passes.h"
 #include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/OnnxDialect.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -14,7 +15,7 @@
 void onnxc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<kernel::KernelDialect>();
+  registry.insert<kernel::KernelDialect, op::OnnxDialect>();
 }
 
 void onnxc::registerPasses() {

@@ -1,0 +1,98 @@
+//===- OnnxDialect.td - The onnx dialect, its types and own ops -----------===//
+//
+// The operators themselves are generated (generate_ods.py, OnnxOps.td in the
+// build folder), which includes this file.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ONNXC_ONNX_DIALECT
+#define ONNXC_ONNX_DIALECT
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Onnx_Dialect : Dialect {
+  let name = "onnx";
+  let cppNamespace = "::onnxc::op";
+  let summary = "The operators of the ONNX standard";
+  let description = [{
+    One operation per operator, always meaning its newest version. Operands and
+    results are positional; an absent optional operand is the result of
+    `onnx.None`, an absent optional result has type `none`. Assembly:
+
+    ```mlir
+    %y = onnx.Conv(%x, %w, %none) {group = 1 : i64}
+        : (tensor<1x3x8x8xf32>, tensor<4x3x3x3xf32>, none) -> tensor<1x4x6x6xf32>
+    %z = onnx.If(%c) ({ ... onnx.Return(%a) : (tensor<f32>) -> () }, { ... })
+        : (tensor<i1>) -> tensor<f32>
+    ```
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let hasConstantMaterializer = 1;
+}
+
+class Onnx_Type<string name, string typeMnemonic> : TypeDef<Onnx_Dialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+def Onnx_StringType : Onnx_Type<"String", "string"> {
+  let summary = "A string, an element of a tensor";
+}
+
+def Onnx_SequenceType : Onnx_Type<"Sequence", "seq"> {
+  let summary = "A sequence of values of one type";
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
+}
+
+def Onnx_OptionalType : Onnx_Type<"Optional", "opt"> {
+  let summary = "A value of a type, or nothing";
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
+}
+
+def Onnx_MapType : Onnx_Type<"Map", "map"> {
+  let summary = "A map from integers or strings to values of one type";
+  let parameters = (ins "::mlir::Type":$key, "::mlir::Type":$value);
+  let assemblyFormat = "`<` $key `,` $value `>`";
+}
+
+// All operations share one assembly format (OnnxAssembly.cpp).
+class Onnx_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Onnx_Dialect, mnemonic, traits> {
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDefinition = [{
+    ::mlir::ParseResult $cppClass::parse(::mlir::OpAsmParser &parser, ::mlir::OperationState &result) {
+      return ::onnxc::op::parseOperation(parser, result);
+    }
+    void $cppClass::print(::mlir::OpAsmPrinter &printer) {
+      ::onnxc::op::printOperation(printer, *this);
+    }
+  }];
+}
+
+def Onnx_ConstantOp : Onnx_Op<"Constant", [Pure, ConstantLike]> {
+  let summary = "A tensor known at compile time";
+  let description = [{
+    `dense` up to 1 KB or for a splat, otherwise a `dense_resource` whose blob
+    points into the model: weights are referenced, never copied.
+  }];
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs AnyType:$output);
+  let hasFolder = 1;
+  let hasVerifier = 1;
+}
+
+def Onnx_NoneOp : Onnx_Op<"None", [Pure, ConstantLike]> {
+  let summary = "Stands for an optional operand that is absent";
+  let results = (outs NoneType:$output);
+  let hasFolder = 1;
+}
+
+def Onnx_ReturnOp : Onnx_Op<"Return", [Pure, Terminator]> {
+  let summary = "Ends a subgraph (a region of If, Loop, Scan, ...)";
+  let arguments = (ins Variadic<AnyType>:$values);
+}
+
+#endif // ONNXC_ONNX_DIALECT
