@@ -1,0 +1,76 @@
+"""Runs ONNX models that onnxc has compiled to native libraries.
+
+The sessions here are spelled and behave as those of the package onnxruntime::
+
+    session = onnxc.InferenceSession("model.so")  # or "model.onnx"
+    outputs = session.run(None, {"x": array})
+"""
+
+from onnxc._compile import cache_path, compile
+from onnxc._core import version as _version
+from onnxc._errors import CompileError
+from onnxc._options import ExecutionMode, ExecutionOrder, GraphOptimizationLevel, RunOptions, SessionOptions
+from onnxc._session import InferenceSession, ModelMetadata, NodeArg
+
+__version__ = _version()
+
+__all__ = [
+    "CompileError",
+    "ExecutionMode",
+    "ExecutionOrder",
+    "GraphOptimizationLevel",
+    "InferenceSession",
+    "ModelMetadata",
+    "NodeArg",
+    "RunOptions",
+    "SessionOptions",
+    "cache_path",
+    "compile",
+    "disable_telemetry_events",
+    "enable_telemetry_events",
+    "get_all_providers",
+    "get_available_providers",
+    "get_device",
+    "get_version_string",
+    "set_default_logger_severity",
+    "set_default_logger_verbosity",
+    "set_seed",
+]
+
+
+def get_available_providers() -> list[str]:
+    return ["CPUExecutionProvider"]
+
+
+def get_all_providers() -> list[str]:
+    return get_available_providers()
+
+
+def get_device() -> str:
+    return "CPU"
+
+
+def get_version_string() -> str:
+    return __version__
+
+
+def disable_telemetry_events() -> None:
+    """There is no telemetry."""
+
+
+def enable_telemetry_events() -> None:
+    """There is no telemetry."""
+
+
+def set_default_logger_severity(severity: int) -> None:
+    """Accepted; the runtime writes no log."""
+    if not 0 <= severity <= 4:
+        raise ValueError(f"severity {severity} is not one of 0 to 4")
+
+
+def set_default_logger_verbosity(verbosity: int) -> None:
+    """Accepted; the runtime writes no log."""
+
+
+def set_seed(seed: int) -> None:
+    """Accepted; the random operators of a compiled model take their seeds from the model."""
