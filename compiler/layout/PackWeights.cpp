@@ -45,7 +45,7 @@ Value packConstant(Value value, int64_t axis, OpBuilder &builder) {
       builder, value.getLoc(),
       RankedTensorType::get(shape, type.getElementType()), elements,
       expandedShape, permutation, builder.getI64IntegerAttr(panelWidth),
-      builder.getI64IntegerAttr(axis));
+      builder.getI64IntegerAttr(axis), IntegerAttr());
 }
 
 struct PackMatmul : OpRewritePattern<kernel::MatmulOp> {

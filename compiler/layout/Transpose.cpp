@@ -32,7 +32,8 @@ static Value transposeConstant(OpBuilder &builder, Location loc,
       builder, loc, type, value,
       expandedShape ? builder.getDenseI64ArrayAttr(*expandedShape)
                     : DenseI64ArrayAttr(),
-      builder.getDenseI64ArrayAttr(permutation), IntegerAttr(), IntegerAttr());
+      builder.getDenseI64ArrayAttr(permutation), IntegerAttr(), IntegerAttr(),
+      IntegerAttr());
 }
 
 Value onnxc::createTranspose(OpBuilder &builder, Location loc, Value value,

@@ -1,0 +1,85 @@
+// RUN: onnxc-opt %s --verify-diagnostics --split-input-file
+
+func.func @map_count(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %bias: tensor<16xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // expected-error @+1 {{has 1 epilogue operands but 0 epilogue maps}}
+  %c = kernel.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) with(%bias : tensor<16xf32>) outs(%init : tensor<4x16xf32>) {epilogue_maps = []} -> tensor<4x16xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %c : tensor<4x16xf32>
+}
+
+// -----
+
+func.func @depth(%a: tensor<4x8xf32>, %b: tensor<9x16xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // expected-error @+1 {{lhs and rhs differ in K: 8 and 9}}
+  %c = kernel.matmul ins(%a, %b : tensor<4x8xf32>, tensor<9x16xf32>) outs(%init : tensor<4x16xf32>) {epilogue_maps = []} -> tensor<4x16xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %c : tensor<4x16xf32>
+}
+
+// -----
+
+func.func @panels(%a: tensor<4x8xf32>, %b: tensor<3x8x16xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // expected-error @+1 {{packed rhs does not cover the output's columns}}
+  %c = kernel.matmul ins(%a, %b : tensor<4x8xf32>, tensor<3x8x16xf32>) outs(%init : tensor<4x16xf32>) {packed, epilogue_maps = []} -> tensor<4x16xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %c : tensor<4x16xf32>
+}
+
+// -----
+
+func.func @epilogue_operand(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %bias: tensor<15xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  // expected-error @+1 {{epilogue operand dim 0 is 15, the output's is 16}}
+  %c = kernel.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x16xf32>) with(%bias : tensor<15xf32>) outs(%init : tensor<4x16xf32>)
+      {epilogue_maps = [affine_map<(m, n) -> (n)>]} -> tensor<4x16xf32> epilogue {
+  ^bb0(%acc: f32, %b0: f32):
+    kernel.yield %b0 : f32
+  }
+  return %c : tensor<4x16xf32>
+}
+
+// -----
+
+func.func @channels(%x: tensor<1x5x5x3xf32>, %f: tensor<1x1x1x4x8xf32>, %y: tensor<1x5x5x8xf32>) -> tensor<1x5x5x8xf32> {
+  // expected-error @+1 {{input has 3 channels, the filter takes 4}}
+  %0 = kernel.conv ins(%x, %f : tensor<1x5x5x3xf32>, tensor<1x1x1x4x8xf32>) outs(%y : tensor<1x5x5x8xf32>)
+      {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, epilogue_maps = []} -> tensor<1x5x5x8xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %0 : tensor<1x5x5x8xf32>
+}
+
+// -----
+
+func.func @output_size(%x: tensor<1x5x5x4xf32>, %f: tensor<1x3x3x4x8xf32>, %y: tensor<1x5x5x8xf32>) -> tensor<1x5x5x8xf32> {
+  // expected-error @+1 {{output dim 1 does not fit the input}}
+  %0 = kernel.conv ins(%x, %f : tensor<1x5x5x4xf32>, tensor<1x3x3x4x8xf32>) outs(%y : tensor<1x5x5x8xf32>)
+      {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, epilogue_maps = []} -> tensor<1x5x5x8xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %0 : tensor<1x5x5x8xf32>
+}
+
+// -----
+
+func.func @weight_shape() -> tensor<3x20x16xf32> {
+  // expected-error @+1 {{result shape does not follow from the value's}}
+  %w = kernel.weight dense<1.0> : tensor<20x20xf32> {panel_width = 16 : i64, panel_axis = 0 : i64} -> tensor<3x20x16xf32>
+  return %w : tensor<3x20x16xf32>
+}
+
+// -----
+
+func.func @strides(%x: memref<1x9x9x16xf32>, %z: memref<1x9x9x16xf32>) {
+  // expected-error @+1 {{strides must be at least 1}}
+  kernel.pool max ins(%x : memref<1x9x9x16xf32>) outs(%z : memref<1x9x9x16xf32>)
+      {window = array<i64: 3, 3>, strides = array<i64: 0, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>}
+  return
+}

@@ -1,0 +1,38 @@
+// RUN: onnxc-opt %s | onnxc-opt | FileCheck %s
+
+// CHECK-LABEL: func @matmul
+// CHECK: kernel.matmul ins(%{{.*}}, %{{.*}} : tensor<?x768xf32>, tensor<48x768x16xf32>) with(%{{.*}} : tensor<768xf32>) outs(%{{.*}} : tensor<?x768xf32>)
+// CHECK-SAME: packed, tile = #kernel.tile<rows = 14, vectors = 2>
+// CHECK: kernel.yield
+func.func @matmul(%a: tensor<?x768xf32>, %b: tensor<48x768x16xf32>, %bias: tensor<768xf32>, %init: tensor<?x768xf32>) -> tensor<?x768xf32> {
+  %c = kernel.matmul ins(%a, %b : tensor<?x768xf32>, tensor<48x768x16xf32>) with(%bias : tensor<768xf32>) outs(%init : tensor<?x768xf32>)
+      {packed, epilogue_maps = [affine_map<(m, n) -> (n)>], tile = #kernel.tile<rows = 14, vectors = 2>} -> tensor<?x768xf32> epilogue {
+  ^bb0(%acc: f32, %b0: f32):
+    %0 = arith.addf %acc, %b0 : f32
+    kernel.yield %0 : f32
+  }
+  return %c : tensor<?x768xf32>
+}
+
+// CHECK-LABEL: func @on_buffers
+// CHECK: kernel.conv ins
+// CHECK: kernel.depthwise_conv ins
+// CHECK: kernel.pool max ins
+// CHECK: kernel.pad ins
+func.func @on_buffers(%x: memref<1x9x9x16xf32>, %f: memref<1x3x3x16x8xf32>, %y: memref<1x7x7x8xf32>,
+                      %g: memref<3x3x16xf32>, %z: memref<1x9x9x16xf32>, %p: memref<1x11x11x16xf32>) {
+  kernel.conv ins(%x, %f : memref<1x9x9x16xf32>, memref<1x3x3x16x8xf32>) outs(%y : memref<1x7x7x8xf32>)
+      {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, epilogue_maps = []} epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  kernel.depthwise_conv ins(%x, %g : memref<1x9x9x16xf32>, memref<3x3x16xf32>) outs(%z : memref<1x9x9x16xf32>)
+      {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1>, epilogue_maps = []} epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  kernel.pool max ins(%x : memref<1x9x9x16xf32>) outs(%z : memref<1x9x9x16xf32>)
+      {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>}
+  kernel.pad ins(%x : memref<1x9x9x16xf32>) outs(%p : memref<1x11x11x16xf32>) {pads = array<i64: 1, 1>}
+  return
+}
