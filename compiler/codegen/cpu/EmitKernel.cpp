@@ -1,0 +1,46 @@
+//===- EmitKernel.cpp - Picks the emitter of a kernel op ------------------===//
+
+#include "compiler/codegen/cpu/KernelFamilies.h"
+#include "compiler/codegen/cpu/Target.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+int64_t onnxc::tilesPerUnit(const Target &target, Index tiles,
+                            int64_t tileBytes) {
+  int64_t count = std::clamp<int64_t>(
+      target.l2Bytes / 2 / std::max<int64_t>(tileBytes, 1), 4, 128);
+  auto known = Code::known(tiles);
+  if (!known || *known <= 0)
+    return std::min<int64_t>(count, 32);
+  // Equal blocks.
+  int64_t blocks = llvm::divideCeil(*known, count);
+  return llvm::divideCeil(*known, blocks);
+}
+
+ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
+                                   ArrayRef<BufferView> operands,
+                                   const Target &target) {
+  Code code(builder, op->getLoc());
+  return llvm::TypeSwitch<Operation *, ParallelExtent>(op)
+      .Case([&](kernel::MatmulOp matmul) {
+        return matmulExtent(code, matmul, operands, target);
+      })
+      .Case([&](kernel::ConvOp conv) {
+        return convExtent(code, conv, operands, target);
+      })
+      .Default(
+          [&](Operation *) { return ParallelExtent{code.constant(1), 0}; });
+}
+
+LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](kernel::MatmulOp matmul) { return emitMatmul(matmul, body); })
+      .Case([&](kernel::ConvOp conv) { return emitConv(conv, body); })
+      .Default([](Operation *op) {
+        return op->emitOpError("has no CPU code generator");
+      });
+}

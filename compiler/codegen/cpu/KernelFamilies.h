@@ -1,0 +1,55 @@
+//===- KernelFamilies.h - The emitters behind emitKernel --------*- C++ -*-===//
+//
+// One pair of functions per kernel op; EmitKernel.cpp picks among them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ONNXC_COMPILER_CODEGEN_CPU_KERNELFAMILIES_H
+#define ONNXC_COMPILER_CODEGEN_CPU_KERNELFAMILIES_H
+
+#include "compiler/codegen/cpu/Code.h"
+#include "compiler/codegen/cpu/KernelEmitter.h"
+#include "dialects/kernel/KernelDialect.h"
+
+namespace onnxc {
+
+ParallelExtent matmulExtent(Code &code, kernel::MatmulOp op,
+                            llvm::ArrayRef<BufferView> operands,
+                            const Target &target);
+mlir::LogicalResult emitMatmul(kernel::MatmulOp op, KernelBody &body);
+
+ParallelExtent convExtent(Code &code, kernel::ConvOp op,
+                          llvm::ArrayRef<BufferView> operands,
+                          const Target &target);
+mlir::LogicalResult emitConv(kernel::ConvOp op, KernelBody &body);
+
+ParallelExtent depthwiseConvExtent(Code &code, kernel::DepthwiseConvOp op,
+                                   llvm::ArrayRef<BufferView> operands,
+                                   const Target &target);
+mlir::LogicalResult emitDepthwiseConv(kernel::DepthwiseConvOp op,
+                                      KernelBody &body);
+
+ParallelExtent poolExtent(Code &code, kernel::PoolOp op,
+                          llvm::ArrayRef<BufferView> operands,
+                          const Target &target);
+mlir::LogicalResult emitPool(kernel::PoolOp op, KernelBody &body);
+
+ParallelExtent padExtent(Code &code, kernel::PadOp op,
+                         llvm::ArrayRef<BufferView> operands,
+                         const Target &target);
+mlir::LogicalResult emitPad(kernel::PadOp op, KernelBody &body);
+
+/// Whether a memref has no gaps between its elements.
+inline bool isContiguous(mlir::Value buffer) {
+  auto type = mlir::dyn_cast<mlir::MemRefType>(buffer.getType());
+  return type && type.getLayout().isIdentity();
+}
+
+/// How many row tiles make a unit of work: enough that the weights of a
+/// column block are read several times from the nearest cache, few enough
+/// that the rows stay in half of the second one. `tileBytes` is what one tile
+/// brings in.
+int64_t tilesPerUnit(const Target &target, Index tiles, int64_t tileBytes);
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_CODEGEN_CPU_KERNELFAMILIES_H

@@ -1,0 +1,289 @@
+//===- MicroKernel.cpp - The register tile of a contraction ---------------===//
+
+#include "compiler/codegen/cpu/MicroKernel.h"
+
+#include "compiler/codegen/cpu/Target.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+TileSize onnxc::fitTile(TileSize wanted, const Target &target, bool packed) {
+  if (wanted.rows <= 0 || wanted.vectors <= 0) {
+    // Accumulators fill the registers but for one row of weights and, where
+    // a broadcast cannot be folded into the multiply-add, one element.
+    if (target.vectorRegisters >= 32)
+      wanted = {14, 2};
+    else if (target.vectorBits >= 256)
+      wanted = {6, 2};
+    else
+      wanted = {4, 2};
+  }
+  int64_t lanes = target.f32Lanes();
+  int64_t vectors = wanted.vectors;
+  while (packed && vectors > 1 && (vectors * lanes) % panelWidth != 0 &&
+         panelWidth % (vectors * lanes) != 0)
+    --vectors;
+  return {wanted.rows, vectors};
+}
+
+RowTiling::RowTiling(Code &code, Index count, int64_t rows)
+    : count(count), rows(rows) {
+  auto fixed = Code::known(count);
+  if (!fixed) {
+    tiles = code.ceilDivide(count, rows);
+    return;
+  }
+  int64_t number = llvm::divideCeil(*fixed, rows);
+  if (number > 0) {
+    this->rows = llvm::divideCeil(*fixed, number);
+    largeTiles = *fixed - number * (this->rows - 1);
+    smallTiles = number - largeTiles;
+  }
+  tiles = code.constant(number);
+}
+
+void RowTiling::emit(Code &code, Index first, Index last,
+                     llvm::function_ref<void(Index, int64_t)> body) const {
+  if (Code::known(count)) {
+    Index large = code.constant(largeTiles);
+    if (largeTiles > 0)
+      code.loop(first, code.minimum(last, large), 1,
+                [&](Index tile) { body(code.multiply(tile, rows), rows); });
+    if (smallTiles > 0)
+      code.loop(code.maximum(first, large), last, 1, [&](Index tile) {
+        body(code.add(code.multiply(tile, rows - 1), large), rows - 1);
+      });
+    return;
+  }
+  Index full = code.divide(count, rows);
+  code.loop(first, code.minimum(last, full), 1,
+            [&](Index tile) { body(code.multiply(tile, rows), rows); });
+  if (rows == 1)
+    return;
+  code.branch(code.less(full, last), [&] {
+    Index start = code.multiply(full, rows);
+    Index left = code.subtract(count, start);
+    for (int64_t part = llvm::bit_floor<uint64_t>(rows - 1); part > 0;
+         part /= 2) {
+      Index here = code.multiply(
+          code.remainder(code.divide(left, part), code.constant(2)), part);
+      code.branch(code.less(code.constant(0), here),
+                  [&] { body(start, part); });
+      start = code.add(start, here);
+    }
+  });
+}
+
+ColumnTiling::ColumnTiling(Code &code, Index count, int64_t vectors,
+                           int64_t lanes)
+    : count(count), vectors(vectors), lanes(lanes) {
+  blocks = code.ceilDivide(count, vectors * lanes);
+}
+
+void ColumnTiling::emit(
+    Code &code, Index block,
+    llvm::function_ref<void(const ColumnBlock &)> body) const {
+  ColumnBlock whole{SmallVector<Value>(vectors)};
+  int64_t width = vectors * lanes;
+  Index full = code.divide(count, width);
+  Index left = code.subtract(count, code.multiply(full, width));
+  if (Code::isKnown(left, 0)) {
+    body(whole);
+    return;
+  }
+  auto tail = [&](int64_t number) {
+    ColumnBlock partial;
+    for (int64_t j = 0; j < number; ++j)
+      partial.masks.push_back(
+          code.laneMask(code.subtract(left, code.constant(j * lanes)), lanes));
+    body(partial);
+  };
+  auto allTails = [&] {
+    if (auto fixed = Code::known(left))
+      return tail(llvm::divideCeil(*fixed, lanes));
+    if (vectors == 1)
+      return tail(1);
+    code.branch(
+        code.less(code.constant(lanes), left), [&] { tail(vectors); },
+        [&] { tail(1); });
+  };
+  if (Code::isKnown(full, 0)) {
+    allTails();
+    return;
+  }
+  code.branch(code.less(block, full), [&] { body(whole); }, allTails);
+}
+
+Index WeightColumns::block(Code &code, Index block) const {
+  int64_t width = vectors * lanes;
+  if (!packed)
+    return code.multiply(block, width);
+  if (width % panelWidth == 0)
+    return code.multiply(code.multiply(block, width / panelWidth), panelStride);
+  int64_t parts = panelWidth / width;
+  return code.add(
+      code.multiply(code.divide(block, parts), panelStride),
+      code.multiply(code.remainder(block, code.constant(parts)), width));
+}
+
+Index WeightColumns::vector(Code &code, int64_t vector) const {
+  int64_t column = vector * lanes;
+  if (!packed)
+    return code.constant(column);
+  return code.add(code.multiply(panelStride, column / panelWidth),
+                  code.constant(column % panelWidth));
+}
+
+Index WeightColumns::prefetchDistance(Code &code, Index tile) const {
+  int64_t width = vectors * lanes;
+  if (!packed || width % panelWidth != 0)
+    return {};
+  int64_t panels = width / panelWidth;
+  Index panel = code.remainder(tile, code.constant(panels));
+  return code.multiply(code.add(code.constant(panels), panel), panelStride);
+}
+
+//===----------------------------------------------------------------------===//
+// Reduction
+//===----------------------------------------------------------------------===//
+
+SmallVector<ReductionLoop> onnxc::joinLoops(Code &code,
+                                            ArrayRef<ReductionLoop> loops) {
+  SmallVector<ReductionLoop> joined;
+  for (const ReductionLoop &loop : loops) {
+    if (!joined.empty()) {
+      ReductionLoop &outer = joined.back();
+      auto count = Code::known(loop.count);
+      auto gapless = [&](Index outerStride, Index stride) {
+        auto a = Code::known(outerStride), b = Code::known(stride);
+        return a && b && count && *a == *b * *count;
+      };
+      if (Code::isKnown(outer.count, 1)) {
+        outer = loop;
+        continue;
+      }
+      if (Code::isKnown(loop.count, 1))
+        continue;
+      if (gapless(outer.lhsStride, loop.lhsStride) &&
+          gapless(outer.rhsStride, loop.rhsStride)) {
+        outer = {code.multiply(outer.count, loop.count), loop.lhsStride,
+                 loop.rhsStride};
+        continue;
+      }
+    }
+    joined.push_back(loop);
+  }
+  return joined;
+}
+
+namespace {
+/// Writes the loops of one tile.
+class Reduction {
+public:
+  Reduction(Code &code, const ContractionTile &tile, int64_t lanes)
+      : code(code), tile(tile), lanes(lanes) {}
+
+  SmallVector<Value> run(ArrayRef<ReductionLoop> loops, Value lhs, Value rhs,
+                         SmallVector<Value> sums);
+
+private:
+  void step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
+            SmallVector<Value> &sums);
+
+  Code &code;
+  const ContractionTile &tile;
+  int64_t lanes;
+};
+} // namespace
+
+/// One k: a row of weights times one element of each row.
+void Reduction::step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
+                     SmallVector<Value> &sums) {
+  SmallVector<Value> weights;
+  for (auto [offset, mask] : llvm::zip_equal(tile.rhsVectors, tile.rhsMasks))
+    weights.push_back(code.toF32(code.loadVector(
+        rhs, tile.rhsElement, code.add(rhsOffset, offset), lanes, mask)));
+  if (tile.prefetchDistance)
+    code.prefetch(rhs, tile.rhsElement,
+                  code.add(tile.prefetchDistance, rhsOffset));
+  for (auto [r, offset] : llvm::enumerate(tile.lhsRows)) {
+    Value element =
+        code.splat(code.toF32(code.loadScalar(lhs, tile.lhsElement,
+                                              code.add(lhsOffset, offset))),
+                   lanes);
+    for (auto [j, weight] : llvm::enumerate(weights)) {
+      Value &sum = sums[r * weights.size() + j];
+      sum = vector::FMAOp::create(code.builder, code.loc, element, weight, sum);
+    }
+  }
+}
+
+SmallVector<Value> Reduction::run(ArrayRef<ReductionLoop> loops, Value lhs,
+                                  Value rhs, SmallVector<Value> sums) {
+  const ReductionLoop &loop = loops.front();
+  if (loops.size() > 1)
+    return code.loop(code.constant(0), loop.count, 1, sums,
+                     [&](Index i, ValueRange carried) {
+                       return run(
+                           loops.drop_front(),
+                           code.address(lhs, tile.lhsElement,
+                                        code.multiply(i, loop.lhsStride)),
+                           code.address(rhs, tile.rhsElement,
+                                        code.multiply(i, loop.rhsStride)),
+                           SmallVector<Value>(carried));
+                     });
+
+  // A few k a trip: enough to hide the loop, little enough for the caches of
+  // decoded instructions.
+  int64_t unroll = 4;
+  auto several = [&](int64_t number) {
+    return [&, number](Index k, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      Value a =
+          code.address(lhs, tile.lhsElement, code.multiply(k, loop.lhsStride));
+      Value b =
+          code.address(rhs, tile.rhsElement, code.multiply(k, loop.rhsStride));
+      for (int64_t u = 0; u < number; ++u)
+        step(a, code.multiply(loop.lhsStride, u), b,
+             code.multiply(loop.rhsStride, u), next);
+      return next;
+    };
+  };
+  if (auto fixed = Code::known(loop.count)) {
+    if (*fixed <= unroll)
+      unroll = std::max<int64_t>(*fixed, 1);
+    else
+      for (int64_t candidate : {4, 5, 6, 7, 3})
+        if (*fixed % candidate == 0) {
+          unroll = candidate;
+          break;
+        }
+    int64_t even = *fixed - *fixed % unroll;
+    sums = code.loop(code.constant(0), code.constant(even), unroll, sums,
+                     several(unroll));
+    if (even < *fixed)
+      sums = several(*fixed - even)(code.constant(even), sums);
+    return sums;
+  }
+  Index even = code.multiply(code.divide(loop.count, unroll), unroll);
+  sums = code.loop(code.constant(0), even, unroll, sums, several(unroll));
+  return code.loop(even, loop.count, 1, sums, several(1));
+}
+
+SmallVector<Value> onnxc::emitContraction(Code &code,
+                                          const ContractionTile &tile,
+                                          ArrayRef<ReductionLoop> loops,
+                                          int64_t lanes) {
+  Value zero = code.zeros(code.builder.getF32Type(), lanes);
+  SmallVector<Value> sums(tile.lhsRows.size() * tile.rhsVectors.size(), zero);
+  return Reduction(code, tile, lanes).run(loops, tile.lhs, tile.rhs, sums);
+}
