@@ -2,6 +2,7 @@
 #ifndef ONNXC_COMPILER_GRAPH_PASSES_H
 #define ONNXC_COMPILER_GRAPH_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace onnxc {

@@ -11,10 +11,13 @@
 
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Value.h"
+#include "mlir/Support/LLVM.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/SmallVector.h"
 
+#include <map>
 #include <optional>
+#include <string>
 
 namespace onnxc {
 
@@ -56,16 +59,29 @@ public:
 
   llvm::ArrayRef<ShapeSymbol> symbols() const { return symbolTable; }
 
+  /// The text of `expr`, in which the dims of the model's inputs have their
+  /// names (`onnx.dims`), for annotations and messages.
+  std::string describe(mlir::AffineExpr expr) const;
+
   /// The constant that `expr` is, if it is one.
   static std::optional<int64_t> constant(mlir::AffineExpr expr);
 
 private:
   friend class ShapeInference;
+  friend class ShapeContext;
   mlir::AffineExpr symbol(mlir::MLIRContext *context, ShapeSymbol symbol);
+  void setElements(mlir::Value value,
+                   llvm::SmallVector<mlir::AffineExpr> elements) {
+    elementsOf[value.getAsOpaquePointer()] = std::move(elements);
+  }
 
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> dimsOf;
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> elementsOf;
+  // By the value's pointer. Maps of nodes, so that what `dims` returns stays
+  // valid while others are added.
+  using Expressions = std::map<void *, llvm::SmallVector<mlir::AffineExpr>>;
+  Expressions dimsOf, elementsOf;
   llvm::SmallVector<ShapeSymbol> symbolTable;
+  /// The place in `symbolTable` by value, and index with the kind as last bit.
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, unsigned> symbolPositions;
 };
 
 } // namespace onnxc
