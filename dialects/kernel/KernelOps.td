@@ -228,14 +228,15 @@ def Kernel_PoolOp : Kernel_Op<"pool", [DestinationStyleOpInterface,
     `init[n, oh, ow, c] = kind over the taps of window (kh, kw) inside the input[n, .., .., c]`.
     Windows are clipped to the input, as in depthwise_conv. `max` yields the
     lowest value of the type where no tap is inside, and NaN where a tap is
-    NaN; `average` divides by the number of taps inside the input;
+    NaN, integers being signed but with `is_unsigned`; `average` divides by the number of taps inside the input;
     `average_with_pad` by the number of taps inside the padded input, whose end
     is `pads` (before h, before w, after h, after w).
   }];
   let arguments = (ins AnyShaped:$input, AnyShaped:$init,
                        Kernel_PoolKindAttr:$kind,
                        DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
-                       DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$pads);
+                       DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$pads,
+                       UnitAttr:$is_unsigned);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $kind `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)`

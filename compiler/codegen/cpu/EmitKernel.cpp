@@ -32,6 +32,15 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       .Case([&](kernel::ConvOp conv) {
         return convExtent(code, conv, operands, target);
       })
+      .Case([&](kernel::DepthwiseConvOp conv) {
+        return depthwiseConvExtent(code, conv, operands, target);
+      })
+      .Case([&](kernel::PoolOp pool) {
+        return poolExtent(code, pool, operands, target);
+      })
+      .Case([&](kernel::PadOp pad) {
+        return padExtent(code, pad, operands, target);
+      })
       .Default(
           [&](Operation *) { return ParallelExtent{code.constant(1), 0}; });
 }
@@ -40,6 +49,11 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](kernel::MatmulOp matmul) { return emitMatmul(matmul, body); })
       .Case([&](kernel::ConvOp conv) { return emitConv(conv, body); })
+      .Case([&](kernel::DepthwiseConvOp conv) {
+        return emitDepthwiseConv(conv, body);
+      })
+      .Case([&](kernel::PoolOp pool) { return emitPool(pool, body); })
+      .Case([&](kernel::PadOp pad) { return emitPad(pad, body); })
       .Default([](Operation *op) {
         return op->emitOpError("has no CPU code generator");
       });
