@@ -1,0 +1,205 @@
+//===- Prepare.cpp - Makes a model ready for import -----------------------===//
+
+#include "compiler/import/Prepare.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+#include "onnx/checker.h"
+#include "onnx/inliner/inliner.h"
+#include "onnx/shape_inference/implementation.h"
+
+using namespace mlir;
+using onnx::GraphProto;
+using onnx::NodeProto;
+
+/// The opsets of ai.onnx that are supported.
+static constexpr int64_t oldestOpset = 7, newestOpset = 28;
+
+llvm::StringRef onnxc::displayName(const NodeProto &node) {
+  if (!node.name().empty())
+    return node.name();
+  for (const std::string &output : node.output())
+    if (!output.empty())
+      return output;
+  return "";
+}
+
+std::string onnxc::oneLine(llvm::StringRef text) {
+  llvm::SmallVector<llvm::StringRef> words;
+  llvm::SplitString(text, words);
+  return llvm::join(words, " ");
+}
+
+/// Calls `visit` for `graph` and all graphs in it.
+template <typename Visit>
+static void forEachGraph(GraphProto &graph, Visit visit) {
+  visit(graph);
+  for (NodeProto &node : *graph.mutable_node())
+    for (onnx::AttributeProto &attribute : *node.mutable_attribute())
+      if (attribute.has_g())
+        forEachGraph(*attribute.mutable_g(), visit);
+}
+
+/// "ai.onnx" is spelled "".
+static void shortenDomains(onnx::ModelProto &model) {
+  auto shorten = [](NodeProto &node) {
+    if (node.domain() == "ai.onnx")
+      node.clear_domain();
+  };
+  for (auto &import : *model.mutable_opset_import())
+    if (import.domain() == "ai.onnx")
+      import.set_domain("");
+  forEachGraph(*model.mutable_graph(), [&](GraphProto &graph) {
+    llvm::for_each(*graph.mutable_node(), shorten);
+  });
+}
+
+static LogicalResult readOpsets(const onnx::ModelProto &model,
+                                Location location, onnxc::Opsets &opsets) {
+  for (const auto &import : model.opset_import())
+    opsets[import.domain()] = import.version();
+  auto main = opsets.find("");
+  if (main != opsets.end() &&
+      (main->second < oldestOpset || main->second > newestOpset))
+    return emitError(location)
+           << "opset " << main->second << " is not supported, only opsets "
+           << oldestOpset << " to " << newestOpset;
+  return success();
+}
+
+/// The names that `node` reads, the graphs in it included.
+static void collectUses(const NodeProto &node,
+                        llvm::SmallVectorImpl<llvm::StringRef> &uses) {
+  uses.append(node.input().begin(), node.input().end());
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (!attribute.has_g())
+      continue;
+    for (const NodeProto &inner : attribute.g().node())
+      collectUses(inner, uses);
+    for (const onnx::ValueInfoProto &output : attribute.g().output())
+      uses.push_back(output.name());
+  }
+}
+
+/// Finds nodes that need their own results. The checker would only say that the
+/// nodes are not sorted.
+static LogicalResult checkAcyclic(const GraphProto &graph, Location location) {
+  llvm::StringMap<int> producer;
+  for (int i = 0; i < graph.node_size(); ++i)
+    for (const std::string &output : graph.node(i).output())
+      if (!output.empty())
+        producer.try_emplace(output, i);
+  std::vector<std::vector<int>> users(graph.node_size());
+  std::vector<int> missing(graph.node_size());
+  for (int i = 0; i < graph.node_size(); ++i) {
+    llvm::SmallVector<llvm::StringRef> uses;
+    collectUses(graph.node(i), uses);
+    for (llvm::StringRef use : uses)
+      if (auto found = producer.find(use); found != producer.end()) {
+        users[found->second].push_back(i);
+        ++missing[i];
+      }
+  }
+  std::vector<int> ready;
+  for (int i = 0; i < graph.node_size(); ++i)
+    if (!missing[i])
+      ready.push_back(i);
+  for (size_t next = 0; next < ready.size(); ++next)
+    for (int user : users[ready[next]])
+      if (!--missing[user])
+        ready.push_back(user);
+  if (static_cast<int>(ready.size()) == graph.node_size())
+    return success();
+  int first = static_cast<int>(
+      llvm::find_if(missing, [](int count) { return count != 0; }) -
+      missing.begin());
+  return emitError(location) << "the graph has a cycle: node '"
+                             << onnxc::displayName(graph.node(first)) << "' ("
+                             << graph.node(first).op_type()
+                             << ") needs a result that follows from its own";
+}
+
+/// Runs the onnx checker. Functions have been inlined.
+static void runChecker(const onnxc::ModelFile &file,
+                       const onnx::ModelProto &model,
+                       const onnxc::Opsets &opsets) {
+  onnx::checker::CheckerContext context;
+  context.set_ir_version(static_cast<int>(model.ir_version()));
+  context.set_opset_imports({opsets.begin(), opsets.end()});
+  context.set_model_dir(file.folder());
+  onnx::checker::LexicalScopeContext scope;
+  onnx::checker::check_graph(model.graph(), context, scope);
+}
+
+/// Checks the model's functions and puts their bodies in place of the calls.
+static void inlineFunctions(onnx::ModelProto &model,
+                            const onnxc::Opsets &opsets) {
+  if (model.functions().empty())
+    return;
+  onnx::checker::CheckerContext context;
+  context.set_ir_version(static_cast<int>(model.ir_version()));
+  context.set_opset_imports({opsets.begin(), opsets.end()});
+  onnx::checker::check_function_call_cycles(model);
+  onnx::checker::check_model_local_functions(
+      model, context, onnx::checker::LexicalScopeContext());
+  onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
+}
+
+/// Removes the shapes that the model claims for values other than its inputs:
+/// they may be wrong, and inference finds what is certain.
+static void dropClaimedShapes(GraphProto &graph) {
+  forEachGraph(graph, [](GraphProto &part) {
+    for (auto *values : {part.mutable_value_info(), part.mutable_output()})
+      for (onnx::ValueInfoProto &value : *values)
+        if (value.type().has_tensor_type())
+          value.mutable_type()->mutable_tensor_type()->clear_shape();
+  });
+}
+
+static LogicalResult prepare(onnxc::ModelFile &file,
+                             const onnxc::ImportOptions &options,
+                             Location location, onnxc::Opsets &opsets) {
+  onnx::ModelProto &model = file.model();
+  if (model.ir_version() < 3 || model.ir_version() > onnx::IR_VERSION)
+    return emitError(location)
+           << "IR version " << model.ir_version()
+           << " is not supported, only versions 3 to " << onnx::IR_VERSION;
+  shortenDomains(model);
+  if (failed(readOpsets(model, location, opsets)))
+    return failure();
+  inlineFunctions(model, opsets);
+  shortenDomains(model);
+  opsets.clear();
+  if (failed(readOpsets(model, location, opsets)) ||
+      failed(onnxc::checkOperators(model.graph(), opsets,
+                                   location.getContext())) ||
+      failed(checkAcyclic(model.graph(), location)))
+    return failure();
+  if (llvm::Error error = file.resolveExternalData())
+    return emitError(location)
+           << onnxc::oneLine(llvm::toString(std::move(error)));
+  runChecker(file, model, opsets);
+  if (failed(onnxc::setInputShapes(*model.mutable_graph(), options.shapes,
+                                   location)))
+    return failure();
+  dropClaimedShapes(*model.mutable_graph());
+  onnx::shape_inference::DataValueMap values;
+  onnx::shape_inference::InferShapes(
+      model, onnx::OpSchemaRegistry::Instance(),
+      onnx::ShapeInferenceOptions(/*check_type=*/true, /*strict_mode=*/0,
+                                  /*data_prop=*/true),
+      &values);
+  return success();
+}
+
+LogicalResult onnxc::prepareModel(ModelFile &file, const ImportOptions &options,
+                                  Location location, Opsets &opsets) {
+  // The onnx library and protobuf report by exceptions.
+  try {
+    return prepare(file, options, location, opsets);
+  } catch (const std::exception &exception) {
+    return emitError(location) << oneLine(exception.what());
+  }
+}

@@ -1,0 +1,61 @@
+//===- Bounds.cpp - Clip, and the operators that inference drops ----------===//
+
+#include "compiler/import/upgrade/Upgrade.h"
+#include "dialects/onnx/Elements.h"
+
+using namespace mlir;
+using onnxc::Node;
+
+/// Clip's bounds were attributes before 11.
+static LogicalResult upgradeClip(Node &node) {
+  Type element = getElementTypeOrSelf(node.operands[0].getType());
+  for (auto [name, index] : {std::pair("min", 1), std::pair("max", 2)}) {
+    if (!node.attributes.get(name))
+      continue;
+    node.setOperand(index, node.scalar(element, node.real(name, 0)));
+    node.attributes.erase(name);
+  }
+  return success();
+}
+
+static LogicalResult dropIdentity(Node &node) {
+  node.results = {node.operands[0]};
+  return success();
+}
+
+/// Outside training Dropout passes its operand on, and its mask is all true.
+static LogicalResult dropDropout(Node &node) {
+  if (node.hasOperand(2)) {
+    ElementsAttr training = onnxc::constantElements(node.operands[2]);
+    std::optional<SmallVector<int64_t>> values;
+    if (training)
+      values = onnxc::integerValues(training);
+    // A training mode that is on, or known at run time alone, stays.
+    if (!values || values->empty() || values->front())
+      return success();
+  }
+  Value mask;
+  if (node.hasResult(1)) {
+    if (!getElementTypeOrSelf(node.resultTypes[1]).isInteger(1))
+      return node.error() << "a mask that is not of bools (before opset 10) is "
+                             "not supported";
+    Type i64 = node.builder.getI64Type();
+    Value shape = node.emit("onnx.Shape",
+                            RankedTensorType::get(ShapedType::kDynamic, i64),
+                            node.operands[0]);
+    auto yes = DenseElementsAttr::get(
+        RankedTensorType::get(1, node.builder.getI1Type()), true);
+    Type type = node.resultTypes[1];
+    mask = node.emit("onnx.ConstantOfShape", type, shape,
+                     node.builder.getNamedAttr("value", yes));
+  }
+  node.results = {node.operands[0], mask};
+  return success();
+}
+
+void onnxc::addBoundsUpgrades(Upgrades &upgrades) {
+  constexpr int newest = 1000;
+  upgrades.add("Clip", 6, 10, upgradeClip);
+  upgrades.add("Identity", 1, newest, dropIdentity);
+  upgrades.add("Dropout", 7, newest, dropDropout);
+}
