@@ -1,0 +1,104 @@
+"""The cases of ONNX's own backend tests, from the installed package onnx; nothing is downloaded."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import numpy_helper
+from onnx.backend.test.case.test_case import TestCase
+from onnx.backend.test.loader import load_model_tests
+
+KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
+
+
+@dataclass
+class Case:
+    """One test: a model, and pairs of inputs and expected outputs."""
+
+    name: str
+    operator: str  # the table's row
+    test: TestCase
+
+    @property
+    def rtol(self) -> float:
+        return self.test.rtol
+
+    @property
+    def atol(self) -> float:
+        return self.test.atol
+
+    def model(self) -> onnx.ModelProto:
+        if self.test.model is not None:
+            return self.test.model
+        return onnx.load(Path(self.test.model_dir) / "model.onnx")
+
+    def write_model(self, folder: Path) -> Path:
+        """A file with the model; in `folder` where the package has none of its own."""
+        if self.test.model_dir is not None:
+            return Path(self.test.model_dir) / "model.onnx"
+        path = folder / f"{self.name}.onnx"
+        path.write_bytes(self.test.model.SerializeToString())
+        return path
+
+    def data_sets(self) -> list[tuple[dict[str, Any], list[Any]]]:
+        """Feeds by name, and expected outputs in the model's order."""
+        model = self.model()
+        if self.test.data_sets is not None:
+            pairs = [([_value(i) for i in ins], [_value(o) for o in outs]) for ins, outs in self.test.data_sets]
+        else:
+            pairs = []
+            for folder in sorted(Path(self.test.model_dir).glob("test_data_set*")):
+                pairs.append((_load(folder, "input", model.graph.input), _load(folder, "output", model.graph.output)))
+        result = []
+        for inputs, outputs in pairs:
+            names = [value.name for value in model.graph.input]
+            if len(inputs) != len(names):
+                constants = {tensor.name for tensor in model.graph.initializer}
+                names = [name for name in names if name not in constants]
+            result.append((dict(zip(names, inputs, strict=True)), outputs))
+        return result
+
+
+def load_cases() -> list[Case]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package computes infinities and NaNs on purpose
+        tests = [test for kind in KINDS for test in load_model_tests(kind=kind)]
+    single = {}
+    for test in tests:
+        if test.model is not None and len(test.model.graph.node) == 1 and not test.model.functions:
+            single[test.name] = _operator(test.model.graph.node[0])
+    cases = []
+    for test in tests:
+        # A case NAME_expanded has the operator's function body in the operator's place.
+        base = test.name.split("_expanded")[0]
+        operator = single.get(test.name) or single.get(base)
+        if operator is None:
+            operator = _operator(test.model.graph.node[0]) if test.kind == "node" else f"({test.kind})"
+        cases.append(Case(test.name, operator, test))
+    return sorted(cases, key=lambda case: case.name)
+
+
+def _operator(node: onnx.NodeProto) -> str:
+    return f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+
+
+def _value(value: Any) -> Any:
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+
+
+def _load(folder: Path, role: str, infos: Any) -> list[Any]:
+    values = []
+    for index in range(len(list(folder.glob(f"{role}_*.pb")))):
+        data = (folder / f"{role}_{index}.pb").read_bytes()
+        kind = infos[index].type.WhichOneof("value")
+        if kind == "sequence_type":
+            values.append(numpy_helper.to_list(onnx.SequenceProto.FromString(data)))
+        elif kind == "optional_type":
+            values.append(numpy_helper.to_optional(onnx.OptionalProto.FromString(data)))
+        else:
+            values.append(numpy_helper.to_array(onnx.TensorProto.FromString(data)))
+    return values
