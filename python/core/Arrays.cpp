@@ -215,7 +215,8 @@ nb::object valueFromObject(nb::handle object, int32_t elemType,
                            onnxc_value &value, std::string &error) {
   PyObject *converted;
   if (PyArray_Check(object.ptr())) {
-    // NOTSWAPPED | ALIGNED | C_CONTIGUOUS; no copy for the usual array.
+    // CheckFromAny, as FromAny does not see to the byte order. No copy for the
+    // usual array.
     converted = PyArray_FromAny(object.ptr(), nullptr, 0, 0,
                                 NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED |
                                     NPY_ARRAY_NOTSWAPPED,
