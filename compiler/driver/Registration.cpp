@@ -4,6 +4,7 @@
 
 #include "compiler/codegen/cpu/Passes.h"
 #include "compiler/graph/Passes.h"
+#include "compiler/layout/KernelBufferization.h"
 #include "compiler/layout/Passes.h"
 #include "compiler/lower/Passes.h"
 #include "dialects/kernel/KernelDialect.h"
@@ -16,6 +17,7 @@ void onnxc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registry.insert<kernel::KernelDialect, op::OnnxDialect>();
+  registerKernelBufferization(registry);
 }
 
 void onnxc::registerPasses() {

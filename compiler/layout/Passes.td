@@ -85,4 +85,61 @@ def PackWeights : Pass<"pack-weights", "mlir::func::FuncOp"> {
   let dependentDialects = ["::onnxc::kernel::KernelDialect"];
 }
 
+def BufferizeModel : Pass<"bufferize-model", "mlir::ModuleOp"> {
+  let summary = "Tensors of the model become buffers";
+  let description = [{
+    One-shot bufferization of the whole module: every tensor becomes a memref,
+    results are computed where they are needed (into a slice of a
+    concatenation, over an input that is dead), and a copy appears only where
+    two versions of a tensor are alive at once. Arguments and weights are
+    never written. Each `memref.alloc` left is a buffer whose place
+    `plan-memory` decides; nothing is freed.
+
+    ```mlir
+    // before
+    %e = tensor.empty(%n) : tensor<?xf32>
+    %r = linalg.map { math.absf } ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>)
+    // after
+    %e = memref.alloc(%n) : memref<?xf32>
+    linalg.map { math.absf } ins(%x : memref<?xf32>) outs(%e : memref<?xf32>)
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::bufferization::BufferizationDialect", "mlir::linalg::LinalgDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect"];
+}
+
+def PlanMemory : Pass<"plan-memory", "mlir::ModuleOp"> {
+  let summary = "Every buffer gets a place; @main becomes the shell's entry";
+  let description = [{
+    A buffer whose value is returned lives in the output's memory. All others
+    share one workspace: two buffers may overlap when they are never alive at
+    once. Their order in memory is fixed at compile time by a best-fit
+    placement (with guesses for dims that are not known), the offsets are
+    computed at run time from the actual dims, so the workspace is as small
+    for one shape as for another and nothing is allocated during a run.
+    Buffers whose size depends on computed data come from the shell.
+
+    ```mlir
+    // before
+    func.func @main(%x: memref<?xf32>) -> memref<?xf32> {
+      %0 = memref.alloc(%n) : memref<?xf32>
+      %1 = memref.alloc(%n) : memref<?xf32>
+      ...
+      return %1
+    // after
+    func.func @onnxc_generated_run(%frame: !llvm.ptr) -> i32 {
+      %out = call @onnxc_shell_output(%frame, 0, 1, [%n])
+      %ws = call @onnxc_shell_workspace(%frame, align(%n * 4))
+      %0 = memref.view %ws[%c0][%n] : memref<?xi8> to memref<?xf32>
+      %1 = memref.view %out[%c0][%n] : memref<?xi8> to memref<?xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect",
+    "mlir::func::FuncDialect", "mlir::LLVM::LLVMDialect",
+    "mlir::memref::MemRefDialect"];
+}
+
 #endif // ONNXC_LAYOUT_PASSES
