@@ -4,12 +4,25 @@
 
 #include "compiler/layout/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 
 void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
   (void)target;
+  auto simplify = [&] {
+    pm.addPass(createCanonicalizerPass());
+    pm.addPass(createCSEPass());
+  };
+  simplify();
+  pm.addNestedPass<func::FuncOp>(createPropagateTransposes());
+  pm.addNestedPass<func::FuncOp>(createTransposesToReshapes());
+  simplify();
+  pm.addNestedPass<func::FuncOp>(createFuseElementwise());
+  pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
+  pm.addNestedPass<func::FuncOp>(createPackWeights());
+  simplify();
   pm.addPass(createBufferizeModel());
 }
 
