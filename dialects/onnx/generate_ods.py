@@ -21,26 +21,29 @@ DOMAINS = {
 # Written by hand in OnnxDialect.td.
 HAND_WRITTEN = {("", "Constant")}
 # Whose results are not a function of the operands alone.
-RANDOM = {"Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+RANDOM = {
+    "Bernoulli",
+    "Dropout",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+}
 KINDS = ("tensor", "seq(tensor", "optional(tensor", "optional(seq(tensor")
 
 
 def newest_schemas():
-    """The newest version of each operator that is not deprecated (ai.onnx) or was once defined (other domains)."""
-    newest = {}
-    for schema in defs.get_all_schemas_with_history():
+    """The newest version of each operator that is not deprecated."""
+    usable, newest = {}, {}
+    for schema in sorted(defs.get_all_schemas_with_history(), key=lambda schema: schema.since_version):
         key = (schema.domain, schema.name)
-        if schema.deprecated or schema.domain not in DOMAINS or key in HAND_WRITTEN:
-            continue
-        if key not in newest or newest[key].since_version < schema.since_version:
+        if schema.domain in DOMAINS and key not in HAND_WRITTEN:
             newest[key] = schema
-    # Operators of ai.onnx that a newer version deprecates have a successor that the importer writes instead.
-    gone = {
-        (schema.domain, schema.name)
-        for schema in defs.get_all_schemas_with_history()
-        if schema.deprecated and schema.domain == ""
-    }
-    return [newest[key] for key in sorted(newest) if key not in gone]
+            if not schema.deprecated:
+                usable[key] = schema
+    # A deprecated operator of ai.onnx has a successor that the importer writes instead.
+    return [schema for key, schema in sorted(usable.items()) if not (newest[key].deprecated and schema.domain == "")]
 
 
 class Types:
@@ -69,7 +72,9 @@ class Types:
             else:
                 kind, element = re.fullmatch(r"(.*tensor)\((\w+)\)\)*", text).groups()
                 masks[kind] |= 1 << onnx.TensorProto.DataType.Value(element.upper())
-        arguments = ", ".join([f"0x{mask:x}" for mask in masks.values()] + [str(b).lower() for b in (maps, sequences_of_maps)])
+        arguments = ", ".join(
+            [f"0x{mask:x}" for mask in masks.values()] + [str(b).lower() for b in (maps, sequences_of_maps)]
+        )
         predicate = f"::onnxc::op::isAllowed($_self, {{{arguments}, {str(optional).lower()}}})"
         summary = ", ".join(types) + (", or none" if optional else "")
         return f'def {name} : Type<CPred<"{predicate}">, "one of {summary}">;'
