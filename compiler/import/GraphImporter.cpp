@@ -180,6 +180,12 @@ LogicalResult GraphImporter::readResultTypes(Node &node, const NodeProto &proto,
       type = variables.lookup(formal->GetTypeStr());
     if (!type)
       type = namedType(formal->GetTypeStr(), context);
+    // Cast and its like say it in an attribute.
+    for (StringRef attribute : {"to", "dtype"})
+      if (int64_t dataType = node.integer(attribute, 0);
+          !type && dataType > 0 && dataType <= onnx::TensorProto::DataType_MAX)
+        if (Type element = elementType(static_cast<int32_t>(dataType), context))
+          type = UnrankedTensorType::get(element);
     if (!type && formal->GetTypes().size() == 1)
       type = namedType(**formal->GetTypes().begin(), context);
     if (!type)

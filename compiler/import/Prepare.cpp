@@ -15,7 +15,7 @@ using onnx::GraphProto;
 using onnx::NodeProto;
 
 /// The opsets of ai.onnx that are supported.
-static constexpr int64_t oldestOpset = 7, newestOpset = 28;
+static constexpr int64_t oldestOpset = 1, newestOpset = 28;
 
 llvm::StringRef onnxc::displayName(const NodeProto &node) {
   if (!node.name().empty())

@@ -25,6 +25,8 @@ static LogicalResult dropIdentity(Node &node) {
 
 /// Outside training Dropout passes its operand on, and its mask is all true.
 static LogicalResult dropDropout(Node &node) {
+  if (node.schema->SinceVersion() < 7 && !node.integer("is_test", 0))
+    return node.error() << "training (is_test = 0) is not supported";
   if (node.hasOperand(2)) {
     ElementsAttr training = onnxc::constantElements(node.operands[2]);
     std::optional<SmallVector<int64_t>> values;
@@ -57,5 +59,5 @@ void onnxc::addBoundsUpgrades(Upgrades &upgrades) {
   constexpr int newest = 1000;
   upgrades.add("Clip", 6, 10, upgradeClip);
   upgrades.add("Identity", 1, newest, dropIdentity);
-  upgrades.add("Dropout", 7, newest, dropDropout);
+  upgrades.add("Dropout", 6, newest, dropDropout);
 }

@@ -1,4 +1,4 @@
-//===- Normalization.cpp - BatchNormalization, GroupNormalization ---------===//
+//===- Normalization.cpp - BatchNormalization -----------------------------===//
 
 #include "compiler/import/upgrade/Upgrade.h"
 
@@ -7,6 +7,10 @@ using onnxc::Node;
 
 /// Before 14 further outputs meant training.
 static LogicalResult upgradeBatchNormalization(Node &node) {
+  // Version 6 says whether it is for inference, later ones by their outputs.
+  if (node.schema->SinceVersion() < 7 && !node.integer("is_test", 0))
+    return node.error() << "training (is_test = 0) is not supported";
+  node.attributes.erase("is_test");
   if (node.integer("spatial", 1) != 1)
     return node.error() << "spatial = 0 is not supported";
   node.attributes.erase("spatial");
@@ -17,33 +21,6 @@ static LogicalResult upgradeBatchNormalization(Node &node) {
   return success();
 }
 
-/// Before 21 scale and bias were given per group, not per channel.
-static LogicalResult upgradeGroupNormalization(Node &node) {
-  auto type = dyn_cast<RankedTensorType>(node.operands[0].getType());
-  int64_t groups = node.integer("num_groups", 0);
-  if (!type || type.getRank() < 2 || type.isDynamicDim(1))
-    return node.error() << "before opset 21 needs a known number of channels";
-  int64_t channels = type.getDimSize(1);
-  if (groups <= 0 || channels % groups)
-    return node.error() << channels << " channels do not make " << groups
-                        << " groups";
-  Type element = type.getElementType();
-  for (int index : {1, 2}) {
-    Value column =
-        node.emit("onnx.Unsqueeze", RankedTensorType::get({groups, 1}, element),
-                  {node.operands[index], node.constant(ArrayRef<int64_t>(1))});
-    Value expanded = node.emit(
-        "onnx.Expand",
-        RankedTensorType::get({groups, channels / groups}, element),
-        {column, node.constant(ArrayRef<int64_t>{groups, channels / groups})});
-    node.operands[index] =
-        node.emit("onnx.Reshape", RankedTensorType::get(channels, element),
-                  {expanded, node.constant(ArrayRef<int64_t>(channels))});
-  }
-  return success();
-}
-
 void onnxc::addNormalizationUpgrades(Upgrades &upgrades) {
-  upgrades.add("BatchNormalization", 7, 13, upgradeBatchNormalization);
-  upgrades.add("GroupNormalization", 18, 20, upgradeGroupNormalization);
+  upgrades.add("BatchNormalization", 6, 13, upgradeBatchNormalization);
 }

@@ -15,6 +15,7 @@ const onnxc::Upgrades &onnxc::Upgrades::table() {
     Upgrades result;
     addAxesUpgrades(result);
     addBoundsUpgrades(result);
+    addBroadcastUpgrades(result);
     addNormalizationUpgrades(result);
     addResizeUpgrades(result);
     addSoftmaxUpgrades(result);

@@ -54,6 +54,7 @@ bool carriesOver(const onnx::OpSchema &older, const onnx::OpSchema &newest);
 // One for each file here.
 void addAxesUpgrades(Upgrades &upgrades);
 void addBoundsUpgrades(Upgrades &upgrades);
+void addBroadcastUpgrades(Upgrades &upgrades);
 void addNormalizationUpgrades(Upgrades &upgrades);
 void addResizeUpgrades(Upgrades &upgrades);
 void addSoftmaxUpgrades(Upgrades &upgrades);
