@@ -142,4 +142,26 @@ def PlanMemory : Pass<"plan-memory", "mlir::ModuleOp"> {
     "mlir::memref::MemRefDialect"];
 }
 
+def SelectTiles : Pass<"select-tiles", "mlir::func::FuncOp"> {
+  let summary = "Choose the register tile of each matrix product and convolution";
+  let description = [{
+    One table by shape and target: how many rows by how many vectors of columns
+    are kept in registers. Static sizes decide by the cycles that balanced
+    tiles take; a size that is unknown counts as a typical one. An op that has
+    a tile keeps it.
+
+    ```mlir
+    kernel.matmul ins(%a, %b : tensor<49x512xf32>, tensor<32x512x16xf32>) ... {packed}
+    // becomes
+    kernel.matmul ins(%a, %b) ... {packed, tile = #kernel.tile<rows = 6, vectors = 4>}
+    ```
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">,
+    Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Number of vector registers">,
+    Option<"cacheBytes", "cache-bytes", "int64_t", "1048576", "Size of the second-level cache">
+  ];
+  let dependentDialects = ["::onnxc::kernel::KernelDialect"];
+}
+
 #endif // ONNXC_LAYOUT_PASSES
