@@ -1,0 +1,81 @@
+"""Real models agree with ONNX Runtime: max |a-b| <= 1e-4 max |b| for every output, and for tensors from inside."""
+
+import numpy as np
+import onnxc
+import onnxruntime
+import pytest
+import zoo
+
+# Sums of thousands of float products in another order differ by about 1e-6 of the largest; the depth of a network
+# multiplies that by its layers.
+TOLERANCE = 1e-4
+
+onnxruntime.set_default_logger_severity(4)
+
+
+def sessions(model: str, library: str) -> tuple[onnxc.InferenceSession, onnxruntime.InferenceSession]:
+    reference = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return onnxc.InferenceSession(library), reference
+
+
+def compare(ours, reference, kind: str, shape: tuple[int, ...], classes: bool) -> None:
+    name = reference.get_inputs()[0].name
+    feeds = {name: zoo.make_input(kind, shape)}
+    names = [output.name for output in reference.get_outputs()]
+    got = ours.run(names, feeds)
+    expected = reference.run(names, feeds)
+    for index, (output, a, b) in enumerate(zip(names, got, expected, strict=True)):
+        assert a.dtype == b.dtype and a.shape == b.shape, output
+        error = zoo.relative_error(a, b)
+        assert error <= TOLERANCE, f"output {output}: relative error {error:.2e}"
+        if classes and index == 0:
+            np.testing.assert_array_equal(a.argmax(-1), b.argmax(-1), err_msg=f"arg-max of {output}")
+
+
+CASES = [(model, shape) for model in zoo.MODELS for shape in model.shapes]
+
+
+@pytest.mark.parametrize("kind", zoo.INPUTS)
+@pytest.mark.parametrize(
+    ("model", "shape"), CASES, ids=[f"{m.name.replace(' ', '-')}-{'x'.join(map(str, s))}" for m, s in CASES]
+)
+def test_outputs(model: zoo.Model, shape: tuple[int, ...], kind: str, libraries) -> None:
+    path = model.path()
+    ours, reference = sessions(str(path), libraries.get(path))
+    compare(ours, reference, kind, shape, model.classes)
+
+
+@pytest.mark.parametrize("kind", zoo.INPUTS)
+@pytest.mark.parametrize("model", zoo.MODELS, ids=[m.name.replace(" ", "-") for m in zoo.MODELS])
+def test_intermediates(model: zoo.Model, kind: str, libraries) -> None:
+    path, names = zoo.with_intermediates(model)
+    assert len(set(names)) == 3
+    ours, reference = sessions(str(path), libraries.get(path))
+    for shape in model.shapes[:2]:
+        compare(ours, reference, kind, shape, model.classes)
+
+
+@pytest.mark.parametrize("model", zoo.MODELS, ids=[m.name.replace(" ", "-") for m in zoo.MODELS])
+def test_metadata(model: zoo.Model, libraries) -> None:
+    path = model.path()
+    ours, reference = sessions(str(path), libraries.get(path))
+    a, b = ours.get_modelmeta(), reference.get_modelmeta()
+    for field in ("producer_name", "graph_name", "domain", "description", "graph_description", "version"):
+        assert getattr(a, field) == getattr(b, field), field
+    assert a.custom_metadata_map == b.custom_metadata_map
+    described = [(x.name, x.type, x.shape) for x in ours.get_inputs()]
+    assert described == [(x.name, x.type, x.shape) for x in reference.get_inputs()]
+    assert [(x.name, x.type) for x in ours.get_outputs()] == [(x.name, x.type) for x in reference.get_outputs()]
+
+
+def test_equal_results_for_any_number_of_threads(libraries) -> None:
+    model = zoo.MODELS[0]
+    path = model.path()
+    results = []
+    for threads in (1, 2, 3):
+        options = onnxc.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxc.InferenceSession(libraries.get(path), options)
+        results.append(session.run(None, {"x": zoo.make_input("noise", (1, 3, 96, 160))})[0])
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
