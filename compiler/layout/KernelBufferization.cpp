@@ -24,7 +24,9 @@ struct KernelModel
     : public DstBufferizableOpInterfaceExternalModel<KernelModel<OpTy>, OpTy> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &opOperand,
                               const AnalysisState &state) const {
-    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&opOperand);
+    // Of the inits only a border's is kept in part.
+    return isa<kernel::PadBorderOp>(op) ||
+           !cast<DestinationStyleOpInterface>(op).isDpsInit(&opOperand);
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
@@ -106,5 +108,7 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
         KernelModel<kernel::DepthwiseConvOp>>(*context);
     kernel::PoolOp::attachInterface<KernelModel<kernel::PoolOp>>(*context);
     kernel::PadOp::attachInterface<KernelModel<kernel::PadOp>>(*context);
+    kernel::PadBorderOp::attachInterface<KernelModel<kernel::PadBorderOp>>(
+        *context);
   });
 }

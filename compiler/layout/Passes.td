@@ -67,6 +67,30 @@ def FuseEpilogues : Pass<"fuse-epilogues", "mlir::func::FuncOp"> {
   let dependentDialects = ["::onnxc::kernel::KernelDialect"];
 }
 
+def PadInPlace : Pass<"pad-in-place", "mlir::func::FuncOp"> {
+  let summary = "Let a kernel write straight into the padded tensor of its user";
+  let description = [{
+    When a convolution's padded input is made by `kernel.pad` from the result of
+    a kernel or an element-wise operation, that operation gets the inside of the
+    padded tensor as its init, and only the border is zeroed: the padded copy,
+    a trip through memory, is gone.
+
+    ```mlir
+    %r = kernel.conv ... outs(%e)
+    %p = kernel.pad ins(%r) outs(%f)
+    // becomes
+    %b = kernel.pad_border around(%h, %w) outs(%f)
+    %s = tensor.extract_slice %b[0, 1, 1, 0]
+    %r = kernel.conv ... outs(%s)
+    %p = tensor.insert_slice %r into %b[0, 1, 1, 0]
+    ```
+
+    A convolution whose rows are flattened pixels (1x1, stride 1) and short
+    would lose by it: the pixels of a padded tensor do not adjoin.
+  }];
+  let dependentDialects = ["mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
+}
+
 def PackWeights : Pass<"pack-weights", "mlir::func::FuncOp"> {
   let summary = "Pack the constant operands of contractions into panels";
   let description = [{

@@ -22,6 +22,7 @@ void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
   pm.addNestedPass<func::FuncOp>(createFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createPackWeights());
+  pm.addNestedPass<func::FuncOp>(createPadInPlace());
   simplify();
   pm.addPass(createBufferizeModel());
 }

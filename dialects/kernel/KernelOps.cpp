@@ -111,6 +111,11 @@ void PadOp::getEffects(
   memrefEffects(*this, effects);
 }
 
+void PadBorderOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
+
 //===----------------------------------------------------------------------===//
 // WeightOp
 //===----------------------------------------------------------------------===//
@@ -275,6 +280,13 @@ LogicalResult PoolOp::verify() {
 
 LogicalResult PadOp::verify() {
   if (failed(verifyChannelsLast(*this, getInput(), getInit())) ||
+      failed(verifySpatialAttr(*this, "pads", getPads(), 2, 0)))
+    return failure();
+  return success();
+}
+
+LogicalResult PadBorderOp::verify() {
+  if (failed(verifyChannelsLast(*this, getInit(), getInit())) ||
       failed(verifySpatialAttr(*this, "pads", getPads(), 2, 0)))
     return failure();
   return success();

@@ -266,4 +266,22 @@ def Kernel_PadOp : Kernel_Op<"pad", [DestinationStyleOpInterface,
   let hasVerifier = 1;
 }
 
+def Kernel_PadBorderOp : Kernel_Op<"pad_border", [DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Zero the border of a channels-last tensor";
+  let description = [{
+    `init[n, h, w, c] = 0` where (h, w) lies outside the `height` x `width` pixels that begin at
+    (pads[0], pads[1]); what is inside is left as it is, for another kernel to write.
+  }];
+  let arguments = (ins Index:$height, Index:$width, AnyShaped:$init, DenseI64ArrayAttr:$pads);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `around` `(` $height `,` $width `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // ONNXC_KERNEL_OPS

@@ -41,6 +41,8 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       .Case([&](kernel::PadOp pad) {
         return padExtent(code, pad, operands, target);
       })
+      .Case(
+          [&](kernel::PadBorderOp) { return padBorderExtent(code, operands); })
       .Default(
           [&](Operation *) { return ParallelExtent{code.constant(1), 0}; });
 }
@@ -54,6 +56,7 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
       })
       .Case([&](kernel::PoolOp pool) { return emitPool(pool, body); })
       .Case([&](kernel::PadOp pad) { return emitPad(pad, body); })
+      .Case([&](kernel::PadBorderOp pad) { return emitPadBorder(pad, body); })
       .Default([](Operation *op) {
         return op->emitOpError("has no CPU code generator");
       });

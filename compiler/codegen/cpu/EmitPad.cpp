@@ -1,6 +1,7 @@
-//===- EmitPad.cpp - kernel.pad -------------------------------------------===//
+//===- EmitPad.cpp - kernel.pad and kernel.pad_border
+//----------------------===//
 //
-// Row by row of the output: zeros, a copy, zeros.
+// Row by row of the output: zeros, a copy (or what is there), zeros.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,6 +11,82 @@
 
 using namespace mlir;
 using namespace onnxc;
+
+namespace {
+/// The rows of pixels of a channels-last buffer.
+class PixelRows {
+public:
+  PixelRows(Code &code, const BufferView &buffer, const Target &target)
+      : code(code), buffer(buffer), channels(buffer.sizes[3]),
+        lanes(target.vectorBits / buffer.elementType.getIntOrFloatBitWidth()) {}
+
+  /// Why rows of `buffer` cannot be written, or nothing.
+  static LogicalResult check(Operation *op, const BufferView &buffer) {
+    Type element = buffer.elementType;
+    if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
+      return op->emitOpError("cannot pad elements of type ") << element;
+    if (!Code::isKnown(buffer.strides[3], 1))
+      return op->emitOpError("channels must be contiguous");
+    return success();
+  }
+
+  Value address(Index image, Index row) const {
+    return code.address(buffer.pointer, buffer.elementType,
+                        code.add(code.multiply(image, buffer.strides[0]),
+                                 code.multiply(row, buffer.strides[1])));
+  }
+  Value pixel(Value row, Index position) const {
+    return code.address(row, buffer.elementType,
+                        code.multiply(position, buffer.strides[2]));
+  }
+
+  /// Whether each pixel adjoins the next.
+  bool gapless() const {
+    Index stride = buffer.strides[2];
+    return stride == channels || (Code::known(stride) &&
+                                  Code::known(stride) == Code::known(channels));
+  }
+
+  /// Zeroes the pixels [from, to) of the row at `row`.
+  void clear(Value row, Index from, Index to) const {
+    if (gapless()) {
+      Index count = code.maximum(code.subtract(to, from), code.constant(0));
+      return clearElements(pixel(row, from), code.multiply(count, channels));
+    }
+    code.loop(from, to, 1,
+              [&](Index i) { clearElements(pixel(row, i), channels); });
+  }
+
+  /// Copies the pixels [0, count) of the row at `from`, of buffer `source`, to
+  /// `to`.
+  void copy(const PixelRows &source, Value from, Value to, Index count) const {
+    if (gapless() && source.gapless())
+      return copyElements(from, to, code.multiply(count, channels));
+    code.loop(code.constant(0), count, 1, [&](Index i) {
+      copyElements(source.pixel(from, i), pixel(to, i), channels);
+    });
+  }
+
+private:
+  void clearElements(Value at, Index count) const {
+    emitChannels(code, count, lanes, [&](Index i, Value mask) {
+      code.storeVector(code.zeros(buffer.elementType, lanes), at, i, mask);
+    });
+  }
+  void copyElements(Value from, Value to, Index count) const {
+    emitChannels(code, count, lanes, [&](Index i, Value mask) {
+      code.storeVector(
+          code.loadVector(from, buffer.elementType, i, lanes, mask), to, i,
+          mask);
+    });
+  }
+
+  Code &code;
+  const BufferView &buffer;
+  Index channels;
+  int64_t lanes;
+};
+} // namespace
 
 ParallelExtent onnxc::padExtent(Code &code, kernel::PadOp op,
                                 ArrayRef<BufferView> operands,
@@ -23,85 +100,70 @@ ParallelExtent onnxc::padExtent(Code &code, kernel::PadOp op,
 LogicalResult onnxc::emitPad(kernel::PadOp op, KernelBody &body) {
   Code code(body.builder, body.loc);
   const BufferView &input = body.operands[0], &output = body.operands[1];
-  Type element = input.elementType;
-  if (element != output.elementType || !element.isIntOrFloat() ||
-      element.getIntOrFloatBitWidth() < 8)
-    return op.emitOpError("cannot pad elements of type ") << element;
-  if (!Code::isKnown(input.strides[3], 1) ||
-      !Code::isKnown(output.strides[3], 1))
-    return op.emitOpError("channels must be contiguous");
-  int64_t lanes = body.target.vectorBits / element.getIntOrFloatBitWidth();
-  int64_t padH = op.getPads()[0], padW = op.getPads()[1];
-  Index channels = output.sizes[3];
-
-  // Elements [from, to) of a row of the output.
-  auto clear = [&](Value row, Index from, Index to) {
-    Value at = code.address(row, element, from);
-    emitChannels(code, code.maximum(code.subtract(to, from), code.constant(0)),
-                 lanes, [&](Index i, Value mask) {
-                   code.storeVector(code.zeros(element, lanes), at, i, mask);
-                 });
-  };
-  auto copy = [&](Value from, Value to, Index count) {
-    emitChannels(code, count, lanes, [&](Index i, Value mask) {
-      code.storeVector(code.loadVector(from, element, i, lanes, mask), to, i,
-                       mask);
-    });
-  };
-  auto isSame = [](Index a, Index b) {
-    return a == b || (Code::known(a) && Code::known(a) == Code::known(b));
-  };
-  bool gapless =
-      isSame(input.strides[2], channels) && isSame(output.strides[2], channels);
+  if (failed(PixelRows::check(op, input)) ||
+      failed(PixelRows::check(op, output)))
+    return failure();
+  if (input.elementType != output.elementType)
+    return op.emitOpError("input and output differ in element type");
+  PixelRows inputRows(code, input, body.target);
+  PixelRows outputRows(code, output, body.target);
+  Index top = code.constant(op.getPads()[0]);
+  Index before = code.constant(op.getPads()[1]);
 
   code.loop(body.begin, body.end, 1, [&](Index unit) {
     Index image = code.divide(unit, output.sizes[1]);
     Index row = code.remainder(unit, output.sizes[1]);
-    Value outputRow =
-        code.address(output.pointer, element,
-                     code.add(code.multiply(image, output.strides[0]),
-                              code.multiply(row, output.strides[1])));
-    // Runs of pixels; one at a time where they do not adjoin.
-    auto clearPixels = [&](Index from, Index to) {
-      if (gapless)
-        return clear(outputRow, code.multiply(from, channels),
-                     code.multiply(to, channels));
-      code.loop(from, to, 1, [&](Index pixel) {
-        Index start = code.multiply(pixel, output.strides[2]);
-        clear(outputRow, start, code.add(start, channels));
-      });
-    };
-    Index inputRow = code.subtract(row, code.constant(padH));
-    Index above = code.less(row, code.constant(padH));
+    Value to = outputRows.address(image, row);
+    Index inputRow = code.subtract(row, top);
     auto inside = [&] {
-      Value from =
-          code.address(input.pointer, element,
-                       code.add(code.multiply(image, input.strides[0]),
-                                code.multiply(inputRow, input.strides[1])));
-      Index left = code.minimum(code.constant(padW), output.sizes[2]);
-      Index right = code.minimum(code.add(input.sizes[2], code.constant(padW)),
-                                 output.sizes[2]);
-      Index width = code.subtract(right, left);
-      clearPixels(code.constant(0), left);
-      if (gapless) {
-        copy(from,
-             code.address(outputRow, element, code.multiply(left, channels)),
-             code.multiply(width, channels));
-      } else {
-        code.loop(code.constant(0), width, 1, [&](Index pixel) {
-          copy(code.address(from, element,
-                            code.multiply(pixel, input.strides[2])),
-               code.address(
-                   outputRow, element,
-                   code.multiply(code.add(left, pixel), output.strides[2])),
-               channels);
-        });
-      }
-      clearPixels(right, output.sizes[2]);
+      Index left = code.minimum(before, output.sizes[2]);
+      Index right =
+          code.minimum(code.add(input.sizes[2], before), output.sizes[2]);
+      outputRows.clear(to, code.constant(0), left);
+      outputRows.copy(inputRows, inputRows.address(image, inputRow),
+                      outputRows.pixel(to, left), code.subtract(right, left));
+      outputRows.clear(to, right, output.sizes[2]);
     };
-    auto outside = [&] { clearPixels(code.constant(0), output.sizes[2]); };
-    code.branch(above, outside, [&] {
+    auto outside = [&] {
+      outputRows.clear(to, code.constant(0), output.sizes[2]);
+    };
+    code.branch(code.less(row, top), outside, [&] {
       code.branch(code.less(inputRow, input.sizes[1]), inside, outside);
+    });
+  });
+  return success();
+}
+
+ParallelExtent onnxc::padBorderExtent(Code &code,
+                                      ArrayRef<BufferView> operands) {
+  const BufferView &output = operands.back();
+  // A handful of pixels a row: not worth a second thread.
+  return {code.multiply(output.sizes[0], output.sizes[1]), 1};
+}
+
+LogicalResult onnxc::emitPadBorder(kernel::PadBorderOp op, KernelBody &body) {
+  Code code(body.builder, body.loc);
+  const BufferView &output = body.operands.back();
+  Index height = body.scalars[0], width = body.scalars[1];
+  if (failed(PixelRows::check(op, output)))
+    return failure();
+  PixelRows rows(code, output, body.target);
+  Index top = code.constant(op.getPads()[0]);
+  Index left = code.constant(op.getPads()[1]);
+  code.loop(body.begin, body.end, 1, [&](Index unit) {
+    Index image = code.divide(unit, output.sizes[1]);
+    Index row = code.remainder(unit, output.sizes[1]);
+    Value at = rows.address(image, row);
+    auto outside = [&] { rows.clear(at, code.constant(0), output.sizes[2]); };
+    code.branch(code.less(row, top), outside, [&] {
+      code.branch(
+          code.less(row, code.add(top, height)),
+          [&] {
+            rows.clear(at, code.constant(0),
+                       code.minimum(left, output.sizes[2]));
+            rows.clear(at, code.add(left, width), output.sizes[2]);
+          },
+          outside);
     });
   });
   return success();

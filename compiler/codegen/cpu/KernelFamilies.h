@@ -38,6 +38,10 @@ ParallelExtent padExtent(Code &code, kernel::PadOp op,
                          const Target &target);
 mlir::LogicalResult emitPad(kernel::PadOp op, KernelBody &body);
 
+ParallelExtent padBorderExtent(Code &code,
+                               llvm::ArrayRef<BufferView> operands);
+mlir::LogicalResult emitPadBorder(kernel::PadBorderOp op, KernelBody &body);
+
 /// Whether a memref has no gaps between its elements.
 inline bool isContiguous(mlir::Value buffer) {
   auto type = mlir::dyn_cast<mlir::MemRefType>(buffer.getType());
