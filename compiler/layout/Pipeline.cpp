@@ -2,6 +2,7 @@
 
 #include "compiler/layout/Pipeline.h"
 
+#include "compiler/codegen/cpu/Target.h"
 #include "compiler/layout/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -10,7 +11,10 @@
 using namespace mlir;
 
 void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
-  (void)target;
+  SelectTilesOptions tiles;
+  tiles.vectorBits = target.vectorBits;
+  tiles.vectorRegisters = target.vectorRegisters;
+  tiles.cacheBytes = target.l2Bytes;
   auto simplify = [&] {
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
@@ -23,6 +27,7 @@ void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createPackWeights());
   pm.addNestedPass<func::FuncOp>(createPadInPlace());
+  pm.addNestedPass<func::FuncOp>(createSelectTiles(tiles));
   simplify();
   pm.addPass(createBufferizeModel());
 }
