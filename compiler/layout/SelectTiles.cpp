@@ -47,35 +47,43 @@ static int64_t rowsThatFit(const Registers &registers, int64_t vectors) {
 }
 
 /// Cycles that one step of the reduction takes in a tile: two multiply-adds
-/// and two loads a cycle, and no faster than the sum of one tile can follow
-/// itself.
-static double stepCycles(int64_t rows, int64_t vectors) {
-  return std::max({rows * vectors / 2.0, (rows + vectors + 1) / 2.0, 5.0});
+/// and two loads a cycle, no faster than the sum of one tile can follow
+/// itself, nor than the step's weights arrive.
+static double stepCycles(int64_t rows, int64_t vectors, double weightCycles) {
+  return std::max({rows * vectors / 2.0, (rows + vectors + 1) / 2.0, 5.0,
+                   vectors * weightCycles});
 }
 
 /// Cycles for `count` rows in balanced tiles of at most `rows`.
-static double rowCycles(int64_t count, int64_t rows, int64_t vectors) {
+static double rowCycles(int64_t count, int64_t rows, int64_t vectors,
+                        double weightCycles) {
   int64_t tiles = llvm::divideCeil(count, rows);
   if (tiles == 0)
     return 0;
   int64_t large = llvm::divideCeil(count, tiles);
   int64_t largeTiles = count - tiles * (large - 1);
-  return largeTiles * stepCycles(large, vectors) +
-         (tiles - largeTiles) * stepCycles(large - 1, vectors);
+  return largeTiles * stepCycles(large, vectors, weightCycles) +
+         (tiles - largeTiles) * stepCycles(large - 1, vectors, weightCycles);
 }
 
 /// Cycles a step of the reduction takes over all rows and columns.
 static double totalCycles(const Shape &shape, const Registers &registers,
-                          int64_t rows, int64_t vectors) {
+                          int64_t cacheBytes, int64_t rows, int64_t vectors) {
   int64_t all = llvm::divideCeil(shape.columns, registers.lanes);
   auto columnCycles = [&](int64_t width) {
+    // Cycles that one vector of weights takes from the second cache, or from
+    // the third where a block of columns does not stay in the second.
+    int64_t vectorBytes = registers.lanes * static_cast<int64_t>(sizeof(float));
+    bool near = width * vectorBytes * shape.depth <= cacheBytes / 2;
+    double weightCycles = vectorBytes / (near ? 32.0 : 10.0);
     if (shape.joinsRuns && shape.rows * 2 <= rows && shape.rows > 0) {
       int64_t joined = rows / shape.rows;
       int64_t tiles = llvm::divideCeil(shape.runs, joined);
       return rowCycles(shape.runs * shape.rows,
-                       shape.rows * llvm::divideCeil(shape.runs, tiles), width);
+                       shape.rows * llvm::divideCeil(shape.runs, tiles), width,
+                       weightCycles);
     }
-    return shape.runs * rowCycles(shape.rows, rows, width);
+    return shape.runs * rowCycles(shape.rows, rows, width, weightCycles);
   };
   double cycles = (all / vectors) * columnCycles(vectors);
   if (int64_t left = all % vectors)
@@ -91,19 +99,12 @@ static kernel::TileAttr chooseTile(MLIRContext *context, const Shape &shape,
   constexpr int64_t panel = 16;
   int64_t bestRows = 1, bestVectors = 1;
   double best = 0;
-  for (int64_t vectors : {2, 1, 3, 4, 8}) {
+  for (int64_t vectors : {2, 1, 3, 4}) {
     int64_t width = vectors * registers.lanes;
     if (shape.packed && width % panel != 0 && panel % width != 0)
       continue;
-    // Eight vectors are for a few rows: they keep more loads in flight.
     int64_t rows = rowsThatFit(registers, vectors);
-    if (vectors == 8 && (shape.rows > rows || shape.runs > 1))
-      continue;
-    double cycles = totalCycles(shape, registers, rows, vectors);
-    // The weights of a block should stay in half of the second cache.
-    if (width * shape.depth * static_cast<int64_t>(sizeof(float)) >
-        cacheBytes / 2)
-      cycles *= 1.1;
+    double cycles = totalCycles(shape, registers, cacheBytes, rows, vectors);
     if (best == 0 || cycles < best * 0.98) {
       best = cycles;
       bestRows = rows;

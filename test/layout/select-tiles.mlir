@@ -17,16 +17,16 @@ func.func @rows_128(%a: tensor<128x768xf32>, %b: tensor<48x768x16xf32>, %c: tens
   return %0 : tensor<128x768xf32>
 }
 
-// A single row reads as many weight vectors at once as it can.
-// V4-LABEL: @one_row
-func.func @one_row(%a: tensor<1x2048xf32>, %b: tensor<63x2048x16xf32>, %c: tensor<1x1000xf32>) -> tensor<1x1000xf32> {
-  // V4: tile = #kernel.tile<rows = {{[0-9]+}}, vectors = 8>
-  %0 = kernel.matmul ins(%a, %b : tensor<1x2048xf32>, tensor<63x2048x16xf32>) outs(%c : tensor<1x1000xf32>)
-      {packed, epilogue_maps = []} -> tensor<1x1000xf32> epilogue {
+// Short rows of pixels: two of them make a tile, and its weights stay near.
+// V4-LABEL: @seven_pixels
+func.func @seven_pixels(%x: tensor<1x9x9x512xf32>, %w: tensor<1x32x3x3x512x16xf32>, %c: tensor<1x7x7x512xf32>) -> tensor<1x7x7x512xf32> {
+  // V4: tile = #kernel.tile<rows = 14, vectors = 2>
+  %0 = kernel.conv ins(%x, %w : tensor<1x9x9x512xf32>, tensor<1x32x3x3x512x16xf32>) outs(%c : tensor<1x7x7x512xf32>)
+      {packed, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, epilogue_maps = []} -> tensor<1x7x7x512xf32> epilogue {
   ^bb0(%acc: f32):
     kernel.yield %acc : f32
   }
-  return %0 : tensor<1x1000xf32>
+  return %0 : tensor<1x7x7x512xf32>
 }
 
 // Few output channels: one vector, and more rows instead.
