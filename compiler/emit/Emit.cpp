@@ -1,0 +1,161 @@
+//===- Emit.cpp - From the LLVM dialect to a file -------------------------===//
+
+#include "compiler/emit/Emit.h"
+#include "compiler/emit/Link.h"
+#include "compiler/emit/ModelTable.h"
+#include "compiler/emit/NativeCode.h"
+#include "compiler/emit/OutputFile.h"
+#include "compiler/emit/Shell.h"
+#include "compiler/emit/WeightSection.h"
+#include "runtime/include/onnxc/model_abi.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Linker/Linker.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Transforms/IPO/Internalize.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
+
+using namespace llvm;
+using namespace onnxc;
+using kernel::PlacedWeight;
+using kernel::WeightLayout;
+
+static constexpr StringLiteral generatedEntry = "onnxc_generated_run";
+
+static Error makeError(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message);
+}
+
+Expected<std::unique_ptr<Module>>
+onnxc::translateToLlvm(mlir::ModuleOp module, LLVMContext &context,
+                       const onnxc::Target &target) {
+  mlir::registerBuiltinDialectTranslation(*module.getContext());
+  mlir::registerLLVMDialectTranslation(*module.getContext());
+  Expected<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(target);
+  if (!machine)
+    return machine.takeError();
+  std::unique_ptr<Module> result =
+      mlir::translateModuleToLLVMIR(module, context, "model");
+  if (!result)
+    return makeError("the generated code does not translate to LLVM IR");
+  Function *entry = result->getFunction(generatedEntry);
+  if (!entry || entry->isDeclaration())
+    return makeError("internal error: the generated code has no " +
+                     generatedEntry);
+  setTarget(*result, target, **machine);
+  return result;
+}
+
+/// Appends the defaults of inputs to the weights. Returns their offsets, one an
+/// input, -1 for none.
+static SmallVector<int64_t> placeDefaults(const ModelInfo &info,
+                                          WeightLayout &weights) {
+  SmallVector<int64_t> offsets;
+  for (const ValueInfo &input : info.inputs) {
+    offsets.push_back(-1);
+    if (!input.defaultValue)
+      continue;
+    mlir::ShapedType type = input.defaultValue.getShapedType();
+    PlacedWeight weight;
+    weight.value = input.defaultValue;
+    weight.offset = alignTo(weights.bytes, kernel::weightAlignment);
+    weight.bytes = type.getNumElements() *
+                   kernel::elementStorageBytes(type.getElementType());
+    weights.bytes = weight.offset + weight.bytes;
+    weights.weights.push_back(weight);
+    offsets.back() = weight.offset;
+  }
+  return offsets;
+}
+
+/// Names the entry and hides everything else. What the code generator may call
+/// by name (memcpy) must stay although nothing uses it yet.
+static void hideAllButEntry(Module &module, StringRef symbol) {
+  SmallVector<GlobalValue *> calledByName;
+  for (Function &function : module)
+    if (!function.isDeclaration() && !function.getName().starts_with("onnxc_"))
+      calledByName.push_back(&function);
+  Function *entry = module.getFunction(ONNXC_GET_MODEL_SYMBOL);
+  entry->setVisibility(GlobalValue::DefaultVisibility);
+  entry->setDSOLocal(false);
+  internalizeModule(module,
+                    [&](const GlobalValue &value) { return &value == entry; });
+  appendToCompilerUsed(module, calledByName);
+  if (GlobalValue *other = module.getNamedValue(symbol);
+      other && other != entry)
+    other->setName("onnxc_local_" + symbol);
+  entry->setName(symbol);
+}
+
+/// A library that must resolve everything itself.
+static Error checkNothingUndefined(StringRef object) {
+  Expected<std::unique_ptr<object::ObjectFile>> file =
+      object::ObjectFile::createObjectFile(MemoryBufferRef(object, "model"));
+  if (!file)
+    return file.takeError();
+  for (const object::SymbolRef &symbol : (*file)->symbols()) {
+    Expected<uint32_t> flags = symbol.getFlags();
+    if (!flags)
+      return flags.takeError();
+    Expected<StringRef> name = symbol.getName();
+    if (!name)
+      return name.takeError();
+    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty())
+      return makeError("the generated code calls '" + *name +
+                       "', which a model does not contain");
+  }
+  return Error::success();
+}
+
+Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
+                       WeightLayout weights, const onnxc::Target &target,
+                       EmitKind kind, StringRef symbol, StringRef path) {
+  Expected<OutputFile> output = OutputFile::create(path);
+  if (!output)
+    return output.takeError();
+  Expected<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(target);
+  if (!machine)
+    return machine.takeError();
+  Expected<std::unique_ptr<Module>> shell =
+      loadShell(module->getContext(), Triple(target.triple));
+  if (!shell)
+    return shell.takeError();
+  (*shell)->setTargetTriple(module->getTargetTriple());
+  (*shell)->setDataLayout(module->getDataLayout());
+  if (Linker::linkModules(*module, std::move(*shell)))
+    return makeError("internal error: the model shell does not link");
+
+  bool isLibrary = kind == EmitKind::Library;
+  SmallVector<int64_t> defaults = placeDefaults(info, weights);
+  addModelTable(*module, info, target, defaults);
+  reserveWeights(*module, weights.bytes, isLibrary);
+  setTarget(*module, target, **machine);
+  hideAllButEntry(*module, symbol);
+  optimize(*module, **machine);
+
+  SmallVector<char, 0> code;
+  raw_svector_ostream stream(code);
+  if (Error error = generateCode(*module, **machine,
+                                 kind == EmitKind::Assembler
+                                     ? CodeGenFileType::AssemblyFile
+                                     : CodeGenFileType::ObjectFile,
+                                 stream))
+    return error;
+  module.reset();
+  StringRef bytes(code.data(), code.size());
+  if (kind != EmitKind::Assembler)
+    if (Error error = checkNothingUndefined(bytes))
+      return error;
+  if (Error error = isLibrary ? linkLibrary(bytes, Triple(target.triple),
+                                            output->temporaryPath())
+                              : output->write(bytes))
+    return error;
+  if (kind != EmitKind::Assembler)
+    if (Error error =
+            appendWeights(output->temporaryPath(), weights, isLibrary))
+      return error;
+  return output->commit();
+}

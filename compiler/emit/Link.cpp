@@ -1,0 +1,74 @@
+//===- Link.cpp - Links a shared library in process -----------------------===//
+
+#include "compiler/emit/Link.h"
+
+#include "lld/Common/Driver.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <mutex>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace llvm;
+
+namespace {
+/// A file without a name.
+class MemoryFile {
+public:
+  explicit MemoryFile(StringRef contents) : descriptor(memfd_create("o", 0)) {
+    if (descriptor < 0)
+      return;
+    raw_fd_ostream stream(descriptor, /*shouldClose=*/false);
+    stream << contents;
+    stream.flush();
+    isGood = !stream.has_error();
+    stream.clear_error();
+  }
+  MemoryFile(const MemoryFile &) = delete;
+  MemoryFile &operator=(const MemoryFile &) = delete;
+  ~MemoryFile() {
+    if (descriptor >= 0)
+      ::close(descriptor);
+  }
+  bool good() const { return isGood; }
+  std::string path() const {
+    return "/proc/self/fd/" + std::to_string(descriptor);
+  }
+
+private:
+  int descriptor;
+  bool isGood = false;
+};
+} // namespace
+
+Error onnxc::linkLibrary(StringRef object, const Triple &triple,
+                         StringRef path) {
+  MemoryFile input(object);
+  if (!input.good())
+    return createStringError(inconvertibleErrorCode(),
+                             "no memory for the object file");
+  std::string inputPath = input.path(), outputPath = path.str();
+  const char *arguments[] = {
+      "ld.lld", "-m", triple.isX86() ? "elf_x86_64" : "aarch64linux", "-shared",
+      // The weights' bytes are appended at a page of their own.
+      "-z", "separate-loadable-segments", "-z", "defs", "-z", "now",
+      "--gc-sections", "--hash-style=gnu", "--build-id=none", "--threads=1",
+      "-o", outputPath.c_str(), inputPath.c_str()};
+
+  std::string errors;
+  raw_string_ostream errorStream(errors);
+  static std::mutex onlyOne; // LLD is not thread-safe
+  std::lock_guard<std::mutex> lock(onlyOne);
+  lld::Result result = lld::lldMain(arguments, nulls(), errorStream,
+                                    {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode == 0)
+    return Error::success();
+  StringRef line = StringRef(errors).trim().split('\n').first;
+  line.consume_front("ld.lld: ");
+  line.consume_front("error: ");
+  return createStringError(inconvertibleErrorCode(), "linking failed: " + line);
+}

@@ -1,0 +1,16 @@
+//===- Link.h - Links a shared library in process ---------------*- C++ -*-===//
+#ifndef ONNXC_COMPILER_EMIT_LINK_H
+#define ONNXC_COMPILER_EMIT_LINK_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/TargetParser/Triple.h"
+
+namespace onnxc {
+/// Links the object file in memory to the shared library `path` with LLD.
+/// Undefined symbols are errors.
+llvm::Error linkLibrary(llvm::StringRef object, const llvm::Triple &triple,
+                        llvm::StringRef path);
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_EMIT_LINK_H

@@ -1,0 +1,131 @@
+//===- ModelInfo.cpp - What a compiled model says of itself ---------------===//
+
+#include "compiler/emit/ModelInfo.h"
+#include "runtime/include/onnxc/model_abi.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+static int32_t integerElemType(IntegerType type) {
+  bool isUnsigned = type.isUnsigned();
+  switch (type.getWidth()) {
+  case 1:
+    return ONNXC_BOOL;
+  case 2:
+    return isUnsigned ? ONNXC_UINT2 : ONNXC_INT2;
+  case 4:
+    return isUnsigned ? ONNXC_UINT4 : ONNXC_INT4;
+  case 8:
+    return isUnsigned ? ONNXC_UINT8 : ONNXC_INT8;
+  case 16:
+    return isUnsigned ? ONNXC_UINT16 : ONNXC_INT16;
+  case 32:
+    return isUnsigned ? ONNXC_UINT32 : ONNXC_INT32;
+  case 64:
+    return isUnsigned ? ONNXC_UINT64 : ONNXC_INT64;
+  default:
+    return ONNXC_UNDEFINED;
+  }
+}
+
+int32_t onnxc::onnxElemType(Type type) {
+  return llvm::TypeSwitch<Type, int32_t>(type)
+      .Case([](IntegerType integer) { return integerElemType(integer); })
+      .Case([](Float32Type) { return ONNXC_FLOAT; })
+      .Case([](Float64Type) { return ONNXC_DOUBLE; })
+      .Case([](Float16Type) { return ONNXC_FLOAT16; })
+      .Case([](BFloat16Type) { return ONNXC_BFLOAT16; })
+      .Case([](Float8E4M3FNType) { return ONNXC_FLOAT8E4M3FN; })
+      .Case([](Float8E4M3FNUZType) { return ONNXC_FLOAT8E4M3FNUZ; })
+      .Case([](Float8E5M2Type) { return ONNXC_FLOAT8E5M2; })
+      .Case([](Float8E5M2FNUZType) { return ONNXC_FLOAT8E5M2FNUZ; })
+      .Case([](Float8E8M0FNUType) { return ONNXC_FLOAT8E8M0; })
+      .Case([](Float4E2M1FNType) { return ONNXC_FLOAT4E2M1; })
+      .Case([](ComplexType complex) {
+        return complex.getElementType().isF32()   ? ONNXC_COMPLEX64
+               : complex.getElementType().isF64() ? ONNXC_COMPLEX128
+                                                  : ONNXC_UNDEFINED;
+      })
+      .Default([](Type) { return ONNXC_UNDEFINED; });
+}
+
+static FailureOr<ValueInfo> valueInfo(func::FuncOp function, Type type,
+                                      DictionaryAttr attributes, StringRef kind,
+                                      size_t position) {
+  ValueInfo info;
+  auto name = attributes ? attributes.getAs<StringAttr>("onnx.name") : nullptr;
+  info.name = name ? name.str() : (kind + Twine(position)).str();
+  auto refuse = [&](const Twine &reason) {
+    return function.emitError() << kind << " '" << info.name << "' has type "
+                                << type << ": " << reason;
+  };
+  auto shaped = dyn_cast<ShapedType>(type);
+  if (!shaped || !isa<TensorType, MemRefType>(type))
+    return refuse("only tensors can be a model's inputs and outputs yet");
+  auto elemType =
+      attributes ? attributes.getAs<IntegerAttr>("onnx.elem_type") : nullptr;
+  info.elemType =
+      elemType ? elemType.getInt() : onnxElemType(shaped.getElementType());
+  if (info.elemType == ONNXC_UNDEFINED || info.elemType == ONNXC_STRING)
+    return refuse("this element type is not supported");
+  if (attributes)
+    info.defaultValue = attributes.getAs<ElementsAttr>("onnx.default");
+  if (!shaped.hasRank())
+    return info;
+  info.rank = shaped.getRank();
+  if (info.rank > ONNXC_MAX_RANK)
+    return refuse("the rank is above " + Twine(ONNXC_MAX_RANK));
+  auto names = attributes ? attributes.getAs<ArrayAttr>("onnx.dims") : nullptr;
+  for (int64_t i = 0; i < info.rank; ++i) {
+    bool isDynamic = shaped.isDynamicDim(i);
+    info.dims.push_back(isDynamic ? -1 : shaped.getDimSize(i));
+    auto dimName = names && i < static_cast<int64_t>(names.size())
+                       ? dyn_cast<StringAttr>(names[i])
+                       : nullptr;
+    info.dimNames.push_back(isDynamic && dimName ? dimName.str() : "");
+  }
+  if (info.defaultValue && !shaped.hasStaticShape())
+    return refuse("an input with a default needs static dims");
+  return info;
+}
+
+FailureOr<ModelInfo> ModelInfo::fromModule(ModuleOp module) {
+  auto function = module.lookupSymbol<func::FuncOp>("main");
+  if (!function)
+    return module.emitError("has no function @main");
+  ModelInfo info;
+  auto text = [&](StringRef name) -> std::string {
+    auto attr = module->getAttrOfType<StringAttr>(name);
+    return attr ? attr.str() : "";
+  };
+  info.producerName = text("onnx.producer_name");
+  info.producerVersion = text("onnx.producer_version");
+  info.domain = text("onnx.domain");
+  info.graphName = text("onnx.graph_name");
+  info.description = text("onnx.description");
+  info.graphDescription = text("onnx.graph_description");
+  if (auto version = module->getAttrOfType<IntegerAttr>("onnx.model_version"))
+    info.modelVersion = version.getInt();
+  if (auto metadata = module->getAttrOfType<DictionaryAttr>("onnx.metadata"))
+    for (NamedAttribute entry : metadata)
+      if (auto value = dyn_cast<StringAttr>(entry.getValue()))
+        info.metadata.emplace_back(entry.getName().str(), value.str());
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    FailureOr<ValueInfo> value =
+        valueInfo(function, type, function.getArgAttrDict(i), "input", i);
+    if (failed(value))
+      return failure();
+    info.inputs.push_back(std::move(*value));
+  }
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+    FailureOr<ValueInfo> value =
+        valueInfo(function, type, function.getResultAttrDict(i), "output", i);
+    if (failed(value))
+      return failure();
+    info.outputs.push_back(std::move(*value));
+  }
+  return info;
+}

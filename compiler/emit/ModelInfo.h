@@ -1,0 +1,45 @@
+//===- ModelInfo.h - What a compiled model says of itself -------*- C++ -*-===//
+#ifndef ONNXC_COMPILER_EMIT_MODELINFO_H
+#define ONNXC_COMPILER_EMIT_MODELINFO_H
+
+#include "mlir/IR/BuiltinAttributeInterfaces.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onnxc {
+
+/// An input or output; becomes an onnxc_value_info.
+struct ValueInfo {
+  std::string name;
+  int32_t elemType = 0;              ///< onnxc_elem_type
+  int64_t rank = -1;                 ///< -1: any
+  std::vector<int64_t> dims;         ///< -1: known at run time
+  std::vector<std::string> dimNames; ///< empty: none
+  mlir::ElementsAttr defaultValue;   ///< of an overridable initializer
+};
+
+/// The contents of an onnxc_model.
+struct ModelInfo {
+  std::string producerName, producerVersion, domain, graphName, description,
+      graphDescription;
+  int64_t modelVersion = 0;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  std::string compilerVersion; ///< "onnxc 0.1.0"
+  std::vector<ValueInfo> inputs, outputs;
+
+  /// Reads it off func.func @main (types, onnx.name, onnx.dims,
+  /// onnx.elem_type, onnx.default) and the module's attributes, while they
+  /// are there. Emits an error for what cannot be at a model's boundary.
+  static mlir::FailureOr<ModelInfo> fromModule(mlir::ModuleOp module);
+};
+
+/// The onnxc_elem_type of an MLIR type; 0 where there is none. Signless
+/// integers count as signed.
+int32_t onnxElemType(mlir::Type type);
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_EMIT_MODELINFO_H

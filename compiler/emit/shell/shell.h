@@ -1,0 +1,93 @@
+/*===- shell.h - What surrounds the generated code in a model ---*- C -*-===*\
+|*
+|* Freestanding C11, compiled to bitcode when onnxc is built and linked into
+|* every model. Nothing here may need a symbol from outside.
+|*
+\*===----------------------------------------------------------------------===*/
+#ifndef ONNXC_EMIT_SHELL_H
+#define ONNXC_EMIT_SHELL_H
+
+#include "runtime/include/onnxc/model_abi.h"
+
+/* One run. Generated code reads the first three fields. */
+typedef struct onnxc_frame {
+  const onnxc_value *inputs;
+  onnxc_value *outputs;
+  const char *weights;
+  const onnxc_services *services; /* may be NULL */
+  void *workspace;                /* may be NULL */
+  size_t workspace_bytes;         /* of `workspace`; when planning: the need */
+  onnxc_error *error;             /* may be NULL */
+  int32_t status;
+  int32_t planning;
+} onnxc_frame;
+
+/* Written by the emitter beside the model's own table. */
+typedef struct onnxc_dim_reference {
+  int32_t input; /* -1: none */
+  int32_t dim;
+} onnxc_dim_reference;
+
+extern const onnxc_model onnxc_generated_model;
+extern const char onnxc_generated_weights[];
+/* For each dim of each input of known rank, in order: the earlier dim that it
+ * must equal. */
+extern const onnxc_dim_reference onnxc_generated_same_dims[];
+/* For each input: where its default lies in the weights, or -1. */
+extern const int64_t onnxc_generated_defaults[];
+/* How many inputs have a default. */
+extern const int64_t onnxc_generated_default_count;
+
+/* Generated code. */
+int32_t onnxc_generated_run(onnxc_frame *frame);
+
+/* Services for generated code; compiler/README.md says what they mean. */
+void *onnxc_shell_output(onnxc_frame *frame, int64_t index, int64_t rank,
+                         const int64_t *dims);
+void *onnxc_shell_workspace(onnxc_frame *frame, int64_t bytes);
+void *onnxc_shell_allocate(onnxc_frame *frame, int64_t bytes);
+void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
+                          void (*body)(void *, int64_t, int64_t),
+                          void *argument);
+int32_t onnxc_shell_status(onnxc_frame *frame);
+int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message);
+
+/* The entry points of onnxc_model. */
+int32_t onnxc_shell_plan(const onnxc_value *inputs, onnxc_value *outputs,
+                         size_t *workspace_bytes, onnxc_error *error);
+int32_t onnxc_shell_run(const onnxc_services *services,
+                        const onnxc_value *inputs, onnxc_value *outputs,
+                        void *workspace, size_t workspace_bytes,
+                        onnxc_error *error);
+
+/*===-- message.c ---------------------------------------------------------===*/
+
+/* A line that is being written to an onnxc_error; both NULL: to nowhere. */
+typedef struct onnxc_line {
+  char *at;
+  char *end; /* room for the NUL is behind it */
+} onnxc_line;
+
+/* Starts the message of `error` (may be NULL), which gets `status`. */
+onnxc_line onnxc_line_begin(onnxc_error *error, int32_t status);
+void onnxc_line_text(onnxc_line *line, const char *text);
+void onnxc_line_number(onnxc_line *line, int64_t number);
+/* "float[N,3,?]" */
+void onnxc_line_info(onnxc_line *line, const onnxc_value_info *info);
+/* "float[1,3,224]" */
+void onnxc_line_value(onnxc_line *line, const onnxc_value *value);
+
+/*===-- value.c -----------------------------------------------------------===*/
+
+/* Bytes of an element in memory, 0 for what is not a numeric type. */
+size_t onnxc_element_bytes(int32_t elem_type);
+/* Bytes of the tensor, or -1 when they do not fit in 63 bits or a dim is
+ * negative. */
+int64_t onnxc_tensor_bytes(int32_t elem_type, int64_t rank,
+                           const int64_t *dims);
+/* Whether the inputs fit the model; otherwise writes the error. Returns a
+ * status. */
+int32_t onnxc_check_inputs(const onnxc_value *inputs, int32_t planning,
+                           onnxc_error *error);
+
+#endif /* ONNXC_EMIT_SHELL_H */

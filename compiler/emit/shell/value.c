@@ -1,0 +1,171 @@
+/*===- value.c - Sizes of tensors, checks of inputs -------------*- C -*-===*/
+
+#include "compiler/emit/shell/shell.h"
+
+size_t onnxc_element_bytes(int32_t elem_type) {
+  switch (elem_type) {
+  case ONNXC_UINT8:
+  case ONNXC_INT8:
+  case ONNXC_BOOL:
+  case ONNXC_FLOAT8E4M3FN:
+  case ONNXC_FLOAT8E4M3FNUZ:
+  case ONNXC_FLOAT8E5M2:
+  case ONNXC_FLOAT8E5M2FNUZ:
+  case ONNXC_FLOAT8E8M0:
+  case ONNXC_UINT4: /* an element of less than a byte takes one */
+  case ONNXC_INT4:
+  case ONNXC_FLOAT4E2M1:
+  case ONNXC_UINT2:
+  case ONNXC_INT2:
+    return 1;
+  case ONNXC_UINT16:
+  case ONNXC_INT16:
+  case ONNXC_FLOAT16:
+  case ONNXC_BFLOAT16:
+    return 2;
+  case ONNXC_FLOAT:
+  case ONNXC_INT32:
+  case ONNXC_UINT32:
+    return 4;
+  case ONNXC_INT64:
+  case ONNXC_UINT64:
+  case ONNXC_DOUBLE:
+  case ONNXC_COMPLEX64:
+    return 8;
+  case ONNXC_COMPLEX128:
+    return 16;
+  default:
+    return 0;
+  }
+}
+
+int64_t onnxc_tensor_bytes(int32_t elem_type, int64_t rank,
+                           const int64_t *dims) {
+  /* A dim of 0 makes the tensor empty, whatever the others are. */
+  int empty = 0;
+  for (int64_t i = 0; i < rank; ++i) {
+    if (dims[i] < 0)
+      return -1;
+    empty |= dims[i] == 0;
+  }
+  if (empty)
+    return 0;
+  int64_t bytes = (int64_t)onnxc_element_bytes(elem_type);
+  for (int64_t i = 0; i < rank; ++i) {
+    if (dims[i] > INT64_MAX / bytes)
+      return -1;
+    bytes *= dims[i];
+  }
+  return bytes;
+}
+
+static onnxc_line begin(onnxc_error *error, const onnxc_value_info *info) {
+  onnxc_line line = onnxc_line_begin(error, ONNXC_MODEL_INVALID_ARGUMENT);
+  onnxc_line_text(&line, "input '");
+  onnxc_line_text(&line, info->name);
+  onnxc_line_text(&line, "': ");
+  return line;
+}
+
+static int32_t mismatch(onnxc_error *error, const onnxc_value_info *info,
+                        const onnxc_value *value, const char *what) {
+  onnxc_line line = begin(error, info);
+  onnxc_line_text(&line, what);
+  onnxc_line_text(&line, ": expected ");
+  onnxc_line_info(&line, info);
+  onnxc_line_text(&line, ", got ");
+  onnxc_line_value(&line, value);
+  return ONNXC_MODEL_INVALID_ARGUMENT;
+}
+
+/* A dim of a small integer tensor may be read while planning. */
+static int may_hold_dims(const onnxc_value *value, int64_t bytes) {
+  switch (value->elem_type) {
+  case ONNXC_FLOAT:
+  case ONNXC_DOUBLE:
+  case ONNXC_FLOAT16:
+  case ONNXC_BFLOAT16:
+    return 0;
+  default:
+    return value->rank <= 1 && bytes <= 64 * 8;
+  }
+}
+
+static int32_t check_input(const onnxc_value *inputs, size_t index,
+                           const onnxc_dim_reference *same, int32_t planning,
+                           onnxc_error *error) {
+  const onnxc_value_info *info = &onnxc_generated_model.inputs[index];
+  const onnxc_value *value = &inputs[index];
+  if (value->kind == ONNXC_KIND_NONE && info->has_default)
+    return ONNXC_MODEL_OK;
+  if (value->kind != info->kind || value->elem_type != info->elem_type)
+    return mismatch(error, info, value, "wrong type");
+  if (value->rank < 0 || value->rank > ONNXC_MAX_RANK ||
+      (info->rank >= 0 && value->rank != info->rank))
+    return mismatch(error, info, value, "wrong rank");
+  if (info->rank >= 0) {
+    for (int64_t i = 0; i < info->rank; ++i) {
+      if (info->dims[i] >= 0 && value->dims[i] != info->dims[i])
+        return mismatch(error, info, value, "wrong shape");
+      const onnxc_dim_reference *other = &same[i];
+      if (other->input < 0)
+        continue;
+      const onnxc_value *earlier = &inputs[other->input];
+      if (earlier->kind == ONNXC_KIND_NONE ||
+          earlier->dims[other->dim] == value->dims[i])
+        continue;
+      mismatch(error, info, value, "wrong shape");
+      if (error) {
+        size_t length = 0;
+        while (error->message[length])
+          ++length;
+        onnxc_line line = {error->message + length,
+                           error->message + sizeof(error->message) - 1};
+        onnxc_line_text(&line, "; ");
+        onnxc_line_text(&line, info->dim_names[i]);
+        onnxc_line_text(&line, " is ");
+        onnxc_line_number(&line, earlier->dims[other->dim]);
+        onnxc_line_text(&line, " in input '");
+        onnxc_line_text(&line, onnxc_generated_model.inputs[other->input].name);
+        onnxc_line_text(&line, "'");
+      }
+      return ONNXC_MODEL_INVALID_ARGUMENT;
+    }
+  }
+  int64_t bytes =
+      onnxc_tensor_bytes(value->elem_type, value->rank, value->dims);
+  if (bytes < 0)
+    return mismatch(error, info, value, "impossible shape");
+  if (!bytes)
+    return ONNXC_MODEL_OK;
+  if (!value->data) {
+    if (planning && !may_hold_dims(value, bytes))
+      return ONNXC_MODEL_OK;
+    onnxc_line line = begin(error, info);
+    onnxc_line_text(&line, "data is NULL");
+    return ONNXC_MODEL_INVALID_ARGUMENT;
+  }
+  if (value->bytes < (size_t)bytes) {
+    onnxc_line line = begin(error, info);
+    onnxc_line_value(&line, value);
+    onnxc_line_text(&line, " needs ");
+    onnxc_line_number(&line, bytes);
+    onnxc_line_text(&line, " bytes, the memory given has ");
+    onnxc_line_number(&line, (int64_t)value->bytes);
+    return ONNXC_MODEL_INVALID_ARGUMENT;
+  }
+  return ONNXC_MODEL_OK;
+}
+
+int32_t onnxc_check_inputs(const onnxc_value *inputs, int32_t planning,
+                           onnxc_error *error) {
+  const onnxc_dim_reference *same = onnxc_generated_same_dims;
+  for (size_t i = 0; i < onnxc_generated_model.input_count; ++i) {
+    int32_t status = check_input(inputs, i, same, planning, error);
+    if (status)
+      return status;
+    if (onnxc_generated_model.inputs[i].rank > 0)
+      same += onnxc_generated_model.inputs[i].rank;
+  }
+  return ONNXC_MODEL_OK;
+}
