@@ -43,13 +43,13 @@ Type GraphImporter::inputType(const onnx::ValueInfoProto &input) {
   Type type = valueType(input.type(), context);
   if (!type) {
     emitError(location(input.name()))
-        << "input '" << input.name()
+        << "input '" << oneLine(input.name())
         << "' has no type, or one that is not supported";
     return nullptr;
   }
   if (!fitsMemory(type)) {
-    emitError(location(input.name()))
-        << "input '" << input.name() << "' has dims too large for any memory";
+    emitError(location(input.name())) << "input '" << oneLine(input.name())
+                                      << "' has dims too large for any memory";
     return nullptr;
   }
   return type;
@@ -100,7 +100,8 @@ GraphImporter::importBody(const onnx::GraphProto &graph, OpBuilder &builder,
     Value value = scope.lookup(output.name());
     if (!value)
       return emitError(location(output.name()))
-             << "output '" << output.name() << "' is not computed by any node";
+             << "output '" << oneLine(output.name())
+             << "' is not computed by any node";
     results.push_back(value);
   }
   return results;
@@ -245,7 +246,7 @@ LogicalResult GraphImporter::readAttributes(Node &node,
       break;
     }
     if (!value || !attribute.ref_attr_name().empty())
-      return node.error() << "attribute '" << attribute.name()
+      return node.error() << "attribute '" << oneLine(attribute.name())
                           << "' is of a kind that is not supported";
     node.attributes.set(attribute.name(), value);
   }
@@ -349,7 +350,7 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
   int64_t opset = opsets.at(proto.domain());
   Node node{builder,
             location(displayName(proto)),
-            displayName(proto).str(),
+            displayName(proto),
             proto.op_type(),
             opset,
             onnx::OpSchemaRegistry::Schema(
@@ -367,7 +368,8 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
   for (const std::string &input : proto.input()) {
     Value value = input.empty() ? Value() : scope.lookup(input);
     if (!value && !input.empty())
-      return node.error() << "input '" << input << "' is not defined before it";
+      return node.error() << "input '" << oneLine(input)
+                          << "' is not defined before it";
     node.operands.push_back(value);
   }
 
@@ -415,7 +417,8 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
                       ? (*node.results)[i]
                       : Value();
     if (!value)
-      return node.error() << "output '" << output << "' is not supported";
+      return node.error() << "output '" << oneLine(output)
+                          << "' is not supported";
     scope.values[output] = value;
   }
   return success();

@@ -34,8 +34,9 @@ static void dropMeaningless(onnx::GraphProto &graph) {
 /// The error for a shape that does not fit its input.
 static LogicalResult cannotBe(Location location, const std::string &name,
                               const llvm::Twine &reason) {
-  return emitError(location) << "the shape given for input '" << name
-                             << "' does not fit: " << reason;
+  return emitError(location)
+         << "the shape given for input '" << onnxc::oneLine(name)
+         << "' does not fit: " << reason;
 }
 
 /// Pins the dims of one input; `values` collects what symbolic dims become.
@@ -70,7 +71,7 @@ static LogicalResult pin(onnx::ValueInfoProto &input,
       auto [value, isNew] = values.emplace(dim.dim_param(), dims[i]);
       if (!isNew && value->second != dims[i])
         return cannotBe(location, name,
-                        "the dim '" + llvm::Twine(dim.dim_param()) +
+                        "the dim '" + onnxc::oneLine(dim.dim_param()) +
                             "' cannot be both " + llvm::Twine(value->second) +
                             " and " + llvm::Twine(dims[i]));
     }
@@ -92,8 +93,9 @@ onnxc::setInputShapes(onnx::GraphProto &graph,
                                  return candidate.name() == name;
                                });
     if (input == graph.mutable_input()->end())
-      return emitError(location) << "a shape is given for input '" << name
-                                 << "', which the model does not have";
+      return emitError(location)
+             << "a shape is given for input '" << onnxc::oneLine(name)
+             << "', which the model does not have";
     if (failed(pin(*input, given.second, values, location)))
       return failure();
   }

@@ -18,7 +18,8 @@ static std::string reason(const NodeProto &node, const onnxc::Opsets &opsets) {
   auto opset = opsets.find(domain);
   if (domain != "" && domain != "ai.onnx.ml" && domain != "ai.onnx.preview" &&
       domain != "ai.onnx.preview.training")
-    return "the operator domain '" + domain + "' is not supported";
+    return "the operator domain '" + onnxc::oneLine(domain) +
+           "' is not supported";
   if (opset == opsets.end())
     return "the model imports no opset of domain '" +
            (domain.empty() ? "ai.onnx" : domain) + "'";
@@ -53,7 +54,8 @@ LogicalResult onnxc::checkOperators(const onnx::GraphProto &graph,
       auto opset = opsets.find(node.domain());
       InFlightDiagnostic error =
           emitError(NameLoc::get(StringAttr::get(context, displayName(node))));
-      error << "node '" << displayName(node) << "' (" << node.op_type();
+      error << "node '" << displayName(node) << "' ("
+            << oneLine(node.op_type());
       if (opset != opsets.end())
         error << ", opset " << opset->second;
       error << "): " << complaint;

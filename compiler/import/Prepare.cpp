@@ -17,19 +17,19 @@ using onnx::NodeProto;
 /// The opsets of ai.onnx that are supported.
 static constexpr int64_t oldestOpset = 1, newestOpset = 28;
 
-llvm::StringRef onnxc::displayName(const NodeProto &node) {
-  if (!node.name().empty())
-    return node.name();
-  for (const std::string &output : node.output())
-    if (!output.empty())
-      return output;
-  return "";
-}
-
 std::string onnxc::oneLine(llvm::StringRef text) {
   llvm::SmallVector<llvm::StringRef> words;
   llvm::SplitString(text, words);
   return llvm::join(words, " ");
+}
+
+std::string onnxc::displayName(const NodeProto &node) {
+  if (!node.name().empty())
+    return oneLine(node.name());
+  for (const std::string &output : node.output())
+    if (!output.empty())
+      return oneLine(output);
+  return "";
 }
 
 /// Calls `visit` for `graph` and all graphs in it.
@@ -117,7 +117,7 @@ static LogicalResult checkAcyclic(const GraphProto &graph, Location location) {
       missing.begin());
   return emitError(location) << "the graph has a cycle: node '"
                              << onnxc::displayName(graph.node(first)) << "' ("
-                             << graph.node(first).op_type()
+                             << onnxc::oneLine(graph.node(first).op_type())
                              << ") needs a result that follows from its own";
 }
 

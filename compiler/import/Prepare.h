@@ -39,11 +39,11 @@ setInputShapes(onnx::GraphProto &graph,
                const std::map<std::string, std::vector<int64_t>> &shapes,
                mlir::Location location);
 
-/// A node's name for messages and locations: its own, or its first output's.
-llvm::StringRef displayName(const onnx::NodeProto &node);
-
 /// Text on one line.
 std::string oneLine(llvm::StringRef text);
+
+/// A node's name for messages and locations: its own, or its first output's.
+std::string displayName(const onnx::NodeProto &node);
 
 } // namespace onnxc
 
