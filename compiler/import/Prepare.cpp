@@ -10,6 +10,8 @@
 #include "onnx/inliner/inliner.h"
 #include "onnx/shape_inference/implementation.h"
 
+#include <regex>
+
 using namespace mlir;
 using onnx::GraphProto;
 using onnx::NodeProto;
@@ -188,10 +190,41 @@ static LogicalResult prepare(onnxc::ModelFile &file,
   onnx::shape_inference::DataValueMap values;
   onnx::shape_inference::InferShapes(
       model, onnx::OpSchemaRegistry::Instance(),
-      onnx::ShapeInferenceOptions(/*check_type=*/true, /*strict_mode=*/0,
+      onnx::ShapeInferenceOptions(/*check_type=*/false, /*strict_mode=*/0,
                                   /*data_prop=*/true),
       &values);
   return success();
+}
+
+/// A message of the onnx library, in our form where it names a node.
+static std::string describe(llvm::StringRef what, const onnxc::Opsets &opsets) {
+  std::string message = onnxc::oneLine(what), name, op, reason;
+  // std::regex recurses.
+  if (message.size() > 2000)
+    return message;
+  std::smatch parts;
+  if (std::regex_match(
+          message, parts,
+          std::regex(
+              R"(\[\w+\] \(op_type:(\w+)(, node name: (.*))?\): (.*))"))) {
+    op = parts[1];
+    name = parts[3];
+    reason = parts[4];
+  } else if (std::regex_match(message, parts,
+                              std::regex(R"((.*) ==> Context: Bad node spec )"
+                                         R"(for node\. Name: ?(.*) OpType: )"
+                                         R"((\w+))"))) {
+    reason = parts[1];
+    name = parts[2];
+    op = parts[3];
+  } else {
+    return message;
+  }
+  auto opset = opsets.find("");
+  return "node '" + name + "' (" + op +
+         (opset == opsets.end() ? ""
+                                : ", opset " + std::to_string(opset->second)) +
+         "): " + reason;
 }
 
 LogicalResult onnxc::prepareModel(ModelFile &file, const ImportOptions &options,
@@ -200,6 +233,6 @@ LogicalResult onnxc::prepareModel(ModelFile &file, const ImportOptions &options,
   try {
     return prepare(file, options, location, opsets);
   } catch (const std::exception &exception) {
-    return emitError(location) << oneLine(exception.what());
+    return emitError(location) << describe(exception.what(), opsets);
   }
 }
