@@ -244,7 +244,7 @@ SmallVector<Value> Reduction::run(ArrayRef<ReductionLoop> loops, Value lhs,
 
   // A few k a trip: enough to hide the loop, little enough for the caches of
   // decoded instructions.
-  int64_t unroll = 4;
+  int64_t unroll = 2;
   auto several = [&](int64_t number) {
     return [&, number](Index k, ValueRange carried) {
       SmallVector<Value> next(carried);
@@ -262,7 +262,7 @@ SmallVector<Value> Reduction::run(ArrayRef<ReductionLoop> loops, Value lhs,
     if (*fixed <= unroll)
       unroll = std::max<int64_t>(*fixed, 1);
     else
-      for (int64_t candidate : {4, 5, 6, 7, 3})
+      for (int64_t candidate : {2, 3})
         if (*fixed % candidate == 0) {
           unroll = candidate;
           break;
