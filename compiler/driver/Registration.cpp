@@ -4,6 +4,7 @@
 
 #include "compiler/codegen/cpu/Passes.h"
 #include "compiler/graph/Passes.h"
+#include "compiler/graph/Pipeline.h"
 #include "compiler/layout/KernelBufferization.h"
 #include "compiler/layout/Passes.h"
 #include "compiler/lower/Passes.h"
@@ -22,6 +23,7 @@ void onnxc::registerDialects(mlir::DialectRegistry &registry) {
 
 void onnxc::registerPasses() {
   registerGraphPasses();
+  registerGraphPipeline();
   registerLowerPasses();
   registerLayoutPasses();
   registerCpuCodegenPasses();

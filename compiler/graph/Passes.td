@@ -29,4 +29,106 @@ def InferShapes : Pass<"onnx-infer-shapes", "mlir::func::FuncOp"> {
       "Write the symbolic dims, and elements where known, as attribute onnx.shape">];
 }
 
+def FoldConstants : Pass<"onnx-fold-constants", "mlir::func::FuncOp"> {
+  let summary = "Evaluates operators whose operands or results are known";
+  let description = [{
+    Replaces by `onnx.Constant`
+    - results whose elements shape inference finds to be numbers (the shape
+      arithmetic of exporters),
+    - results of operators on constants: data movement, arithmetic,
+      comparisons, casts, reductions.
+
+    What is known need not be computed in each run, and weights that are
+    transposed or scaled by the graph become weights that can be packed.
+    A result larger than 64 KB and than twice its operands is left, so that
+    compiling does not write expanded tensors into the file; splats of any size
+    fold, for they take no space.
+
+    ```mlir
+    %1 = onnx.Transpose(%w) {perm = array<i64: 1, 0>} : (tensor<2x1xf32>) -> tensor<1x2xf32>
+    ```
+    with a constant `%w` becomes
+    ```mlir
+    %1 = onnx.Constant() {value = dense<[[1.0, 2.0]]> : tensor<1x2xf32>} : () -> tensor<1x2xf32>
+    ```
+  }];
+}
+
+def Simplify : Pass<"onnx-simplify", "mlir::func::FuncOp"> {
+  let summary = "Removes operators that change nothing";
+  let description = [{
+    Replaces by their operand: Identity, Dropout at inference, casts to the same
+    type, reshapes, slices, expansions, pads and splits whose result has the
+    operand's symbolic dims, transposes that keep the order, Concat and Sum of
+    one tensor. An If with a constant condition becomes its branch. Each of
+    these would otherwise be a copy of the tensor, and hides patterns.
+
+    ```mlir
+    %1 = onnx.Identity(%0) : (tensor<4xf32>) -> tensor<4xf32>
+    %2 = onnx.Relu(%1) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %2 = onnx.Relu(%0) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
+def FoldBatchNorm : Pass<"onnx-fold-batchnorm", "mlir::func::FuncOp"> {
+  let summary = "Turns BatchNormalization with constant statistics into Mul and Add";
+  let description = [{
+    With scale, bias, mean and variance known, the normalisation is a factor
+    and a term for each channel: a = scale / sqrt(variance + epsilon),
+    b = bias - mean * a. `onnx-fold-channel-affine` then moves both into the
+    weights of a preceding convolution, so that nothing is left to compute.
+
+    ```mlir
+    %1, %m, %v = onnx.BatchNormalization(%x, %scale, %bias, %mean, %variance) : ...
+    ```
+    becomes
+    ```mlir
+    %0 = onnx.Mul(%x, %a) : (tensor<?x4x?x?xf32>, tensor<4x1x1xf32>) -> tensor<?x4x?x?xf32>
+    %1 = onnx.Add(%0, %b) : (tensor<?x4x?x?xf32>, tensor<4x1x1xf32>) -> tensor<?x4x?x?xf32>
+    ```
+  }];
+}
+
+def FoldChannelAffine : Pass<"onnx-fold-channel-affine", "mlir::func::FuncOp"> {
+  let summary = "Folds constant factors and terms per channel into the weights before them";
+  let description = [{
+    Mul, Div, Add and Sub by a constant number, or by one constant number per
+    output channel, after Conv, ConvTranspose or Gemm with constant weights
+    (and Mul and Div after MatMul) change the weights and bias instead, when
+    nothing else reads the product: a pass over the tensor less.
+
+    ```mlir
+    %0 = onnx.Conv(%x, %w, %none) : ...
+    %1 = onnx.Mul(%0, %a) : (tensor<?x4x?x?xf32>, tensor<4x1x1xf32>) -> tensor<?x4x?x?xf32>
+    ```
+    becomes, with `%wa` the product of `%w` and `%a`,
+    ```mlir
+    %1 = onnx.Conv(%x, %wa, %none) : ...
+    ```
+  }];
+}
+
+def FusePatterns : Pass<"onnx-fuse-patterns", "mlir::func::FuncOp"> {
+  let summary = "Turns what exporters wrote as several operators back into one";
+  let description = [{
+    HardSigmoid, HardSwish, Swish, Mish, Gelu (by erf and by tanh) and
+    LayerNormalization from the arithmetic that exporters write for them
+    (`patterns/`, one file each). One operator has one lowering that reads its
+    input once; a mean in a chain of primitives ends fusion.
+
+    ```mlir
+    %0 = onnx.Sigmoid(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    %1 = onnx.Mul(%x, %0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+    becomes
+    ```mlir
+    %1 = onnx.Swish(%x) : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
 #endif // ONNXC_GRAPH_PASSES

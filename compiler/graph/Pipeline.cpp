@@ -1,0 +1,38 @@
+//===- Pipeline.cpp - The passes on the onnx dialect, in order ------------===//
+
+#include "compiler/graph/Pipeline.h"
+#include "compiler/graph/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void onnxc::buildGraphPipeline(OpPassManager &manager) {
+  auto add = [&](std::unique_ptr<Pass> pass) {
+    manager.addNestedPass<func::FuncOp>(std::move(pass));
+  };
+  // Shapes first: the rewrites ask for ranks, and folding for dims.
+  add(createInferShapes());
+  add(createFoldConstants());
+  // An If that folded away can tell shapes after it.
+  add(createSimplify());
+  add(createInferShapes());
+  add(createFoldConstants());
+  add(createCSEPass());
+  // Normalisation becomes a factor and a term, which products take in.
+  add(createFoldBatchNorm());
+  add(createFoldChannelAffine());
+  add(createFusePatterns());
+  add(createFoldConstants());
+  add(createSimplify());
+  add(createCSEPass());
+  add(createInferShapes());
+}
+
+void onnxc::registerGraphPipeline() {
+  PassPipelineRegistration<>(
+      "onnxc-graph", "Passes from import to lowering, on onnx",
+      [](OpPassManager &manager) { buildGraphPipeline(manager); });
+}

@@ -1,0 +1,131 @@
+// RUN: onnxc-opt %s -onnx-fuse-patterns -split-input-file | FileCheck %s
+
+// CHECK-LABEL: func.func @hard_swish
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>)
+func.func @hard_swish(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %three = onnx.Constant() {value = dense<3.0> : tensor<f32>} : () -> tensor<f32>
+  %zero = onnx.Constant() {value = dense<0.0> : tensor<f32>} : () -> tensor<f32>
+  %six = onnx.Constant() {value = dense<6.0> : tensor<f32>} : () -> tensor<f32>
+  %sixth = onnx.Constant() {value = dense<0.16666667> : tensor<f32>} : () -> tensor<f32>
+  %0 = onnx.Add(%x, %three) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = onnx.Clip(%0, %zero, %six) : (tensor<4xf32>, tensor<f32>, tensor<f32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[A:.*]] = onnx.HardSwish(%[[X]])
+  %2 = onnx.Mul(%x, %1) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %a = onnx.Div(%2, %six) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[B:.*]] = onnx.HardSwish(%[[X]])
+  %3 = onnx.Mul(%1, %sixth) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %b = onnx.Mul(%3, %x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[C:.*]] = onnx.HardSwish(%[[X]])
+  %4 = onnx.HardSigmoid(%x) {alpha = 0.166666672 : f32, beta = 0.5 : f32} : (tensor<4xf32>) -> tensor<4xf32>
+  %c = onnx.Mul(%x, %4) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // Paddle's hard sigmoid has another slope.
+  // CHECK-DAG: %[[H:.*]] = onnx.HardSigmoid(%[[X]])
+  // CHECK-DAG: %[[D:.*]] = onnx.Mul(%[[X]], %[[H]])
+  %5 = onnx.HardSigmoid(%x) {alpha = 0.2 : f32, beta = 0.5 : f32} : (tensor<4xf32>) -> tensor<4xf32>
+  %d = onnx.Mul(%x, %5) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK: return %[[A]], %[[B]], %[[C]], %[[D]]
+  return %a, %b, %c, %d : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @swish
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[Y:.*]]: tensor<4xf32>)
+func.func @swish(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %k = onnx.Constant() {value = dense<1.702> : tensor<f32>} : () -> tensor<f32>
+  %0 = onnx.Sigmoid(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[A:.*]] = onnx.Swish(%[[X]]) {alpha = 1.000000e+00
+  %a = onnx.Mul(%0, %x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = onnx.Mul(%x, %k) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = onnx.Sigmoid(%1) : (tensor<4xf32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[B:.*]] = onnx.Swish(%[[X]]) {alpha = 1.702
+  %b = onnx.Mul(%x, %2) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = onnx.Softplus(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  %4 = onnx.Tanh(%3) : (tensor<4xf32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[C:.*]] = onnx.Mish(%[[X]])
+  %c = onnx.Mul(%x, %4) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // A gate on another tensor.
+  // CHECK-DAG: %[[D:.*]] = onnx.Mul(%[[Y]]
+  %d = onnx.Mul(%y, %0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK: return %[[A]], %[[B]], %[[C]], %[[D]]
+  return %a, %b, %c, %d : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @gelu
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>)
+func.func @gelu(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %root = onnx.Constant() {value = dense<1.41421354> : tensor<f32>} : () -> tensor<f32>
+  %one = onnx.Constant() {value = dense<1.0> : tensor<f32>} : () -> tensor<f32>
+  %half = onnx.Constant() {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %three = onnx.Constant() {value = dense<3.0> : tensor<f32>} : () -> tensor<f32>
+  %k = onnx.Constant() {value = dense<0.044715> : tensor<f32>} : () -> tensor<f32>
+  %p = onnx.Constant() {value = dense<0.797884583> : tensor<f32>} : () -> tensor<f32>
+  // CHECK-DAG: %[[A:.*]] = onnx.Gelu(%[[X]]) {approximate = "none"}
+  %0 = onnx.Div(%x, %root) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = onnx.Erf(%0) : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = onnx.Add(%1, %one) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %3 = onnx.Mul(%x, %2) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %a = onnx.Mul(%3, %half) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  // CHECK-DAG: %[[B:.*]] = onnx.Gelu(%[[X]]) {approximate = "tanh"}
+  %4 = onnx.Pow(%x, %three) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %5 = onnx.Mul(%4, %k) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %6 = onnx.Add(%x, %5) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %7 = onnx.Mul(%6, %p) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %8 = onnx.Tanh(%7) : (tensor<4xf32>) -> tensor<4xf32>
+  %9 = onnx.Add(%8, %one) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %10 = onnx.Mul(%x, %half) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %b = onnx.Mul(%10, %9) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // Without the half it is not.
+  // CHECK-DAG: %[[C:.*]] = onnx.Mul(%[[X]]
+  %11 = onnx.Add(%1, %one) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %c = onnx.Mul(%x, %11) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  // CHECK: return %[[A]], %[[B]], %[[C]]
+  return %a, %b, %c : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @layer_norm
+// CHECK-SAME: (%[[X:.*]]: tensor<?x?x4xf32>)
+// CHECK-DAG: %[[S:.*]] = onnx.Constant() {value = dense<[1.000000e+00, 2.000000e+00, 3.000000e+00, 4.000000e+00]>
+// CHECK-DAG: %[[B:.*]] = onnx.Constant() {value = dense<5.000000e-01> : tensor<4xf32>}
+// CHECK: %[[Y:.*]], %{{.*}}, %{{.*}} = onnx.LayerNormalization(%[[X]], %[[S]], %[[B]]) {axis = 2 : i64, epsilon = 9.99999974E-6 : f32
+// CHECK-NEXT: return %[[Y]]
+func.func @layer_norm(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+  %axes = onnx.Constant() {value = dense<-1> : tensor<1xi64>} : () -> tensor<1xi64>
+  %two = onnx.Constant() {value = dense<2.0> : tensor<f32>} : () -> tensor<f32>
+  %eps = onnx.Constant() {value = dense<1.0e-5> : tensor<f32>} : () -> tensor<f32>
+  %s = onnx.Constant() {value = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>} : () -> tensor<4xf32>
+  %b = onnx.Constant() {value = dense<0.5> : tensor<4xf32>} : () -> tensor<4xf32>
+  %0 = onnx.ReduceMean(%x, %axes) : (tensor<?x?x4xf32>, tensor<1xi64>) -> tensor<?x?x1xf32>
+  %1 = onnx.Sub(%x, %0) : (tensor<?x?x4xf32>, tensor<?x?x1xf32>) -> tensor<?x?x4xf32>
+  %2 = onnx.Pow(%1, %two) : (tensor<?x?x4xf32>, tensor<f32>) -> tensor<?x?x4xf32>
+  %3 = onnx.ReduceMean(%2, %axes) : (tensor<?x?x4xf32>, tensor<1xi64>) -> tensor<?x?x1xf32>
+  %4 = onnx.Add(%3, %eps) : (tensor<?x?x1xf32>, tensor<f32>) -> tensor<?x?x1xf32>
+  %5 = onnx.Sqrt(%4) : (tensor<?x?x1xf32>) -> tensor<?x?x1xf32>
+  %6 = onnx.Div(%1, %5) : (tensor<?x?x4xf32>, tensor<?x?x1xf32>) -> tensor<?x?x4xf32>
+  %7 = onnx.Mul(%6, %s) : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
+  %8 = onnx.Add(%7, %b) : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
+  return %8 : tensor<?x?x4xf32>
+}
+
+// -----
+
+// A mean over other dims is not a layer's.
+// CHECK-LABEL: func.func @other_mean
+// CHECK-NOT: onnx.LayerNormalization
+// CHECK: onnx.Div
+func.func @other_mean(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %axes = onnx.Constant() {value = dense<0> : tensor<1xi64>} : () -> tensor<1xi64>
+  %eps = onnx.Constant() {value = dense<1.0e-5> : tensor<f32>} : () -> tensor<f32>
+  %0 = onnx.ReduceMean(%x, %axes) : (tensor<3x4xf32>, tensor<1xi64>) -> tensor<1x4xf32>
+  %1 = onnx.Sub(%x, %0) : (tensor<3x4xf32>, tensor<1x4xf32>) -> tensor<3x4xf32>
+  %2 = onnx.Mul(%1, %1) : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  %3 = onnx.ReduceMean(%2, %axes) : (tensor<3x4xf32>, tensor<1xi64>) -> tensor<1x4xf32>
+  %4 = onnx.Add(%3, %eps) : (tensor<1x4xf32>, tensor<f32>) -> tensor<1x4xf32>
+  %5 = onnx.Sqrt(%4) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %6 = onnx.Div(%1, %5) : (tensor<3x4xf32>, tensor<1x4xf32>) -> tensor<3x4xf32>
+  return %6 : tensor<3x4xf32>
+}
