@@ -58,6 +58,10 @@ ParallelExtent kernelExtent(mlir::OpBuilder &builder, mlir::Operation *op,
 /// vectors.
 mlir::LogicalResult emitKernel(mlir::Operation *op, KernelBody &body);
 
+/// What the regions of `op` use from outside, in order of first use. For
+/// linalg ops these follow the op's operands in KernelBody.
+llvm::SmallVector<mlir::Value> capturedValues(mlir::Operation *op);
+
 /// The same two for linalg ops on memrefs.
 ParallelExtent linalgExtent(mlir::OpBuilder &builder, mlir::Operation *op,
                             llvm::ArrayRef<BufferView> operands,

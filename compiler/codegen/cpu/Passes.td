@@ -25,4 +25,35 @@ def TestEmitKernel : Pass<"test-emit-kernel", "mlir::ModuleOp"> {
                            "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
 }
 
+def OutlineKernels : Pass<"outline-kernels", "mlir::ModuleOp"> {
+  let summary = "Write each kernel as a function and call it";
+  let description = [{
+    Each linalg op, kernel op, copy and loop nest of the entry becomes a call
+    of a private function whose body is loops over bare pointers. Identical
+    functions are written once, so that a network of a hundred like layers has
+    the code of one. Pointers are `noalias` where their buffers differ. Work
+    that is worth it is shared among threads by the shell.
+
+    ```mlir
+    // before
+    linalg.fill ins(%zero : f32) outs(%b : memref<?x64xf32>)
+    // after
+    call @onnxc_shell_parallel(%frame, %count, %grain, @kernel_fill_0_part, %arguments)
+
+    func.func private @kernel_fill_0(%begin: index, %end: index, %b: !llvm.ptr, %n: index, %zero: f32)
+    ```
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">,
+    Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Number of vector registers">,
+    Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "Size of the first data cache">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Size of the second cache">
+  ];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::func::FuncDialect",
+    "mlir::linalg::LinalgDialect", "mlir::LLVM::LLVMDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::vector::VectorDialect"];
+}
+
 #endif // ONNXC_CPUCODEGEN_PASSES

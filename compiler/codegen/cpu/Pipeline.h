@@ -1,0 +1,20 @@
+//===- Pipeline.h - Buffers to the LLVM dialect -----------------*- C++ -*-===//
+#ifndef ONNXC_COMPILER_CODEGEN_CPU_PIPELINE_H
+#define ONNXC_COMPILER_CODEGEN_CPU_PIPELINE_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace onnxc {
+
+struct Target;
+
+/// From the planned entry function to the LLVM dialect: kernels as functions,
+/// then everything lowered.
+void buildCpuCodegenPipeline(mlir::OpPassManager &pm, const Target &target);
+
+/// The part behind outline-kernels.
+void buildToLlvmPipeline(mlir::OpPassManager &pm);
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_CODEGEN_CPU_PIPELINE_H
