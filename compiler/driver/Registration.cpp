@@ -3,6 +3,7 @@
 #include "compiler/driver/Registration.h"
 
 #include "compiler/codegen/cpu/Passes.h"
+#include "compiler/codegen/cpu/Pipeline.h"
 #include "compiler/graph/Passes.h"
 #include "compiler/graph/Pipeline.h"
 #include "compiler/layout/KernelBufferization.h"
@@ -27,4 +28,5 @@ void onnxc::registerPasses() {
   registerLowerPasses();
   registerLayoutPasses();
   registerCpuCodegenPasses();
+  registerCpuCodegenPipelines();
 }

@@ -104,8 +104,8 @@ namespace {
 class TileWriter {
 public:
   TileWriter(Code &code, LinalgNest &nest, KernelBody &body)
-      : code(code), nest(nest), lanes(tileLanes(body.target)),
-        row(nest.parallel - 1), along(transposedLoop(nest)),
+      : lanes(tileLanes(body.target)), row(nest.parallel - 1),
+        along(transposedLoop(nest)), code(code), nest(nest),
         writer(code, nest, body.operands, body.scalars, lanes) {}
 
   /// Writes the tile at `pointers`. Of the two loops, `alongLeft` and
@@ -163,11 +163,9 @@ public:
   }
 
   int64_t lanes;
+  unsigned row, along;
 
 private:
-  Code &code;
-  LinalgNest &nest;
-
   /// Lanes along a loop with `left` positions, none when `position` of the
   /// other loop, with `otherLeft`, is outside.
   Value mask(Index left, Index otherLeft, int64_t position) {
@@ -197,10 +195,8 @@ private:
                                  code.zeros(memoryType(element), lanes));
   }
 
-public:
-  unsigned row, along;
-
-private:
+  Code &code;
+  LinalgNest &nest;
   BodyWriter writer;
 };
 } // namespace

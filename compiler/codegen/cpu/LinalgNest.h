@@ -55,7 +55,7 @@ public:
 
   unsigned loops() const { return sizes.size(); }
   bool hasReductions() const { return parallel < loops(); }
-  unsigned inputs() const { return op.getNumDpsInputs(); }
+  unsigned inputs() { return op.getNumDpsInputs(); }
   Access &output(unsigned i = 0) { return accesses[inputs() + i]; }
   /// Whether the body reads what the outputs hold.
   bool readsOutput(unsigned i) {

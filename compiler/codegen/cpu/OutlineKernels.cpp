@@ -153,6 +153,8 @@ func::FuncOp Outliner::begin(Operation *op, Signature &signature, bool units,
   function.setPrivate();
   function->setAttr("passthrough",
                     builder.getArrayAttr({builder.getStringAttr("noinline")}));
+  function->setAttr("llvm.linkage",
+                    LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
   Block *body = function.addEntryBlock();
   unsigned next = units ? 2 : 0;
   for (size_t i = 0; i < signature.buffers.size(); ++i)

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -44,4 +45,13 @@ void onnxc::buildCpuCodegenPipeline(OpPassManager &pm, const Target &target) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   buildToLlvmPipeline(pm);
+}
+
+void onnxc::registerCpuCodegenPipelines() {
+  PassPipelineRegistration<>("cpu-codegen",
+                             "The planned entry function to the LLVM dialect",
+                             [](OpPassManager &pm) {
+                               Target target{"", "", "", "", 512, 32};
+                               buildCpuCodegenPipeline(pm, target);
+                             });
 }

@@ -12,6 +12,9 @@ struct Target;
 /// then everything lowered.
 void buildCpuCodegenPipeline(mlir::OpPassManager &pm, const Target &target);
 
+/// `cpu-codegen` for onnxc-opt: the same for 512-bit vectors.
+void registerCpuCodegenPipelines();
+
 /// The part behind outline-kernels.
 void buildToLlvmPipeline(mlir::OpPassManager &pm);
 
