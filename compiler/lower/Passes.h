@@ -4,11 +4,18 @@
 
 #include "mlir/Pass/Pass.h"
 
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
 namespace onnxc {
 #define GEN_PASS_DECL
 #include "compiler/lower/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "compiler/lower/Passes.h.inc"
+
+/// lower-onnx and the simplification of what it leaves.
+void buildLowerPipeline(mlir::OpPassManager &manager);
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_LOWER_PASSES_H

@@ -1,0 +1,161 @@
+//===- LowerOnnx.cpp - The pass lower-onnx and its pipeline ---------------===//
+
+#include "compiler/lower/Lowering.h"
+#include "compiler/lower/Passes.h"
+#include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/OnnxDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace onnxc {
+#define GEN_PASS_DEF_LOWERONNX
+#include "compiler/lower/Passes.h.inc"
+} // namespace onnxc
+
+using namespace mlir;
+using namespace onnxc;
+
+static LoweringTable makeTable() {
+  LoweringTable table;
+  addElementwise(table);
+  addActivations(table);
+  addConvolutions(table);
+  addTransposedConvolutions(table);
+  addPools(table);
+  addMatrixProducts(table);
+  addNormalizations(table);
+  addReductions(table);
+  addSoftmax(table);
+  addReshapes(table);
+  addSlices(table);
+  addResize(table);
+  addGathers(table);
+  addGenerators(table);
+  addQuantization(table);
+  return table;
+}
+
+/// The signless tensor type, or null with an error where there is none.
+static RankedTensorType loweredType(func::FuncOp function, Type type,
+                                    const Twine &what) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !onnxElementType(tensor.getElementType())) {
+    function.emitError() << what << " has type " << type
+                         << ", which is not supported yet";
+    return nullptr;
+  }
+  return RankedTensorType::get(tensor.getShape(),
+                               signless(tensor.getElementType()));
+}
+
+static std::string boundaryName(StringRef kind, DictionaryAttr attributes,
+                                size_t position) {
+  auto name = attributes ? attributes.getAs<StringAttr>("onnx.name") : nullptr;
+  if (!name)
+    return (kind + " " + Twine(position)).str();
+  return (kind + " '" + name.getValue() + "'").str();
+}
+
+static DictionaryAttr withElementType(DictionaryAttr attributes, Type type) {
+  MLIRContext *context = type.getContext();
+  NamedAttrList list(attributes);
+  Type element = cast<RankedTensorType>(type).getElementType();
+  list.set("onnx.elem_type",
+           IntegerAttr::get(IntegerType::get(context, 64),
+                            onnxElementType(element)));
+  return list.getDictionary(context);
+}
+
+namespace {
+struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
+  void runOnOperation() override {
+    auto function = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!function || function.isExternal() ||
+        !function.getBody().hasOneBlock()) {
+      getOperation().emitError("has no function @main of one block to lower");
+      return signalPassFailure();
+    }
+    FailureOr<SymbolicShapes> shapes = SymbolicShapes::compute(function);
+    if (failed(shapes) || failed(lower(function, *shapes)))
+      signalPassFailure();
+  }
+
+  LogicalResult lower(func::FuncOp function, SymbolicShapes &shapes) {
+    bool refused = false;
+    SmallVector<Type> inputs, results;
+    SmallVector<DictionaryAttr> inputAttributes, resultAttributes;
+    function.getAllArgAttrs(inputAttributes);
+    function.getAllResultAttrs(resultAttributes);
+    inputAttributes.resize(function.getNumArguments());
+    resultAttributes.resize(function.getNumResults());
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+      inputs.push_back(loweredType(function, type,
+                                   boundaryName("input", inputAttributes[i], i)));
+      refused |= !inputs.back();
+    }
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
+      results.push_back(loweredType(
+          function, type, boundaryName("output", resultAttributes[i], i)));
+      refused |= !results.back();
+    }
+    if (refused)
+      return failure();
+
+    OpBuilder builder(function);
+    auto lowered = func::FuncOp::create(
+        builder, function.getLoc(), "main",
+        builder.getFunctionType(inputs, results));
+    Block *entry = lowered.addEntryBlock();
+    Lowering lowering(table, shapes, lowered);
+    for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
+      lowering.bind(argument, entry->getArgument(i));
+      lowered.setArgAttrs(
+          i, withElementType(inputAttributes[i], argument.getType()));
+    }
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+      lowered.setResultAttrs(i, withElementType(resultAttributes[i], type));
+
+    Block &body = function.getBody().front();
+    lowering.b.setInsertionPointToEnd(entry);
+    if (failed(lowering.lowerBlock(body))) {
+      lowered.erase();
+      return failure();
+    }
+    SmallVector<Value> returned;
+    for (auto [i, result] : llvm::enumerate(body.getTerminator()->getOperands())) {
+      Value tensor = lowering.value(result);
+      if (tensor.getType() != results[i])
+        tensor = tensor::CastOp::create(lowering.b, lowering.loc, results[i],
+                                        tensor);
+      returned.push_back(tensor);
+    }
+    func::ReturnOp::create(lowering.b, function.getLoc(), returned);
+    for (NamedAttribute attribute : function->getDiscardableAttrs())
+      lowered->setAttr(attribute.getName(), attribute.getValue());
+    function.erase();
+    return success();
+  }
+
+  LogicalResult initialize(MLIRContext *) override {
+    table = makeTable();
+    return success();
+  }
+
+  LoweringTable table;
+};
+} // namespace
+
+void onnxc::buildLowerPipeline(OpPassManager &manager) {
+  manager.addPass(createLowerOnnx());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  // Dims of intermediate tensors become arithmetic on dims of the arguments.
+  manager.addPass(memref::createResolveShapedTypeResultDimsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}

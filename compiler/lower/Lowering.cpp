@@ -1,0 +1,542 @@
+//===- Lowering.cpp - The context of lowering and the walk ----------------===//
+
+#include "compiler/lower/Lowering.h"
+
+#include "compiler/lower/Scalars.h"
+#include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/Elements.h"
+#include "dialects/onnx/NodeError.h"
+#include "dialects/onnx/OnnxDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinAttributes.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+Type onnxc::signless(Type type) {
+  if (auto integer = dyn_cast<IntegerType>(type))
+    return IntegerType::get(type.getContext(), integer.getWidth());
+  return type;
+}
+
+bool onnxc::isUnsigned(Type type) { return type.isUnsignedInteger(); }
+
+RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
+  SmallVector<int64_t> shape;
+  for (OpFoldResult dim : dims)
+    shape.push_back(getConstantIntValue(dim).value_or(ShapedType::kDynamic));
+  return RankedTensorType::get(shape, element);
+}
+
+int64_t onnxc::onnxElementType(Type type) {
+  if (type.isF32())
+    return 1;
+  if (type.isF16())
+    return 10;
+  if (type.isF64())
+    return 11;
+  if (type.isBF16())
+    return 16;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return 0;
+  bool isUnsigned = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return 9;
+  case 8:
+    return isUnsigned ? 2 : 3;
+  case 16:
+    return isUnsigned ? 4 : 5;
+  case 32:
+    return isUnsigned ? 12 : 6;
+  case 64:
+    return isUnsigned ? 13 : 7;
+  default:
+    return 0;
+  }
+}
+
+std::optional<int64_t> onnxc::normalizeAxis(int64_t axis, int64_t rank) {
+  if (axis < -rank || axis >= rank)
+    return std::nullopt;
+  return axis < 0 ? axis + rank : axis;
+}
+
+//===----------------------------------------------------------------------===//
+// Node
+//===----------------------------------------------------------------------===//
+
+Value Node::in(unsigned index) const {
+  if (index >= op->getNumOperands() || op::isNone(op->getOperand(index)))
+    return nullptr;
+  return op->getOperand(index);
+}
+
+Value Node::out(unsigned index) const {
+  if (index >= op->getNumResults() || op::isNone(op->getResult(index)))
+    return nullptr;
+  return op->getResult(index);
+}
+
+SmallVector<Value> Node::present() const {
+  SmallVector<Value> result;
+  for (Value operand : op->getOperands())
+    if (!op::isNone(operand))
+      result.push_back(operand);
+  return result;
+}
+
+bool Node::has(StringRef name) const { return !!op->getAttr(name); }
+
+int64_t Node::integer(StringRef name, int64_t otherwise) const {
+  auto attribute = op->getAttrOfType<IntegerAttr>(name);
+  return attribute ? attribute.getValue().getSExtValue() : otherwise;
+}
+
+double Node::real(StringRef name, double otherwise) const {
+  auto attribute = op->getAttrOfType<FloatAttr>(name);
+  return attribute ? attribute.getValueAsDouble() : otherwise;
+}
+
+StringRef Node::string(StringRef name, StringRef otherwise) const {
+  auto attribute = op->getAttrOfType<StringAttr>(name);
+  return attribute ? attribute.getValue() : otherwise;
+}
+
+std::optional<SmallVector<int64_t>> Node::integers(StringRef name) const {
+  auto attribute = op->getAttrOfType<DenseI64ArrayAttr>(name);
+  if (!attribute)
+    return std::nullopt;
+  return SmallVector<int64_t>(attribute.asArrayRef());
+}
+
+std::optional<SmallVector<double>> Node::reals(StringRef name) const {
+  auto attribute = op->getAttrOfType<DenseF32ArrayAttr>(name);
+  if (!attribute)
+    return std::nullopt;
+  return SmallVector<double>(attribute.asArrayRef().begin(),
+                             attribute.asArrayRef().end());
+}
+
+//===----------------------------------------------------------------------===//
+// Values of the onnx function
+//===----------------------------------------------------------------------===//
+
+Lowering::Lowering(const LoweringTable &table, SymbolicShapes &shapes,
+                   func::FuncOp target)
+    : b(target.getContext()), loc(target.getLoc()), table(table),
+      shapes(shapes), target(target), entry(target.getContext()) {
+  // The marker separates the dims of the arguments from the rest.
+  b.setInsertionPointToStart(&target.getBody().front());
+  Value marker = arith::ConstantIndexOp::create(b, loc, 0);
+  entry.setInsertionPoint(marker.getDefiningOp());
+}
+
+bool Lowering::atTopLevel() {
+  return b.getInsertionBlock() == &target.getBody().front();
+}
+
+std::optional<ArrayRef<AffineExpr>> Lowering::exprs(Value onnx) const {
+  return shapes.dims(onnx);
+}
+
+int64_t Lowering::rank(Value onnx) const {
+  return cast<RankedTensorType>(onnx.getType()).getRank();
+}
+
+int64_t Lowering::staticDim(Value onnx, int64_t axis) const {
+  if (auto known = shapes.dims(onnx))
+    if (auto constant = SymbolicShapes::constant((*known)[axis]))
+      return *constant;
+  int64_t size = cast<RankedTensorType>(onnx.getType()).getDimSize(axis);
+  return ShapedType::isDynamic(size) ? -1 : size;
+}
+
+std::optional<SmallVector<int64_t>> Lowering::staticShape(Value onnx) const {
+  SmallVector<int64_t> shape;
+  for (int64_t i = 0; i < rank(onnx); ++i) {
+    shape.push_back(staticDim(onnx, i));
+    if (shape.back() < 0)
+      return std::nullopt;
+  }
+  return shape;
+}
+
+Type Lowering::elementType(Value onnx) const {
+  return cast<RankedTensorType>(onnx.getType()).getElementType();
+}
+
+Dims Lowering::dims(Value onnx) {
+  Dims result;
+  auto known = shapes.dims(onnx);
+  for (int64_t i = 0; i < rank(onnx); ++i) {
+    int64_t size = staticDim(onnx, i);
+    if (size >= 0)
+      result.push_back(attr(size));
+    else if (known)
+      result.push_back(materialize((*known)[i]));
+    else
+      result.push_back(sizes(value(onnx))[i]);
+  }
+  return result;
+}
+
+Dims Lowering::knownDims(Value onnx) {
+  Dims result(rank(onnx));
+  auto known = shapes.dims(onnx);
+  for (int64_t i = 0; i < rank(onnx); ++i) {
+    int64_t size = staticDim(onnx, i);
+    if (size >= 0) {
+      result[i] = attr(size);
+      continue;
+    }
+    if (!known)
+      continue;
+    bool available = true;
+    (*known)[i].walk([&](AffineExpr part) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+        available &= values.contains(
+            shapes.symbols()[symbol.getPosition()].value);
+    });
+    if (available)
+      result[i] = materialize((*known)[i]);
+  }
+  return result;
+}
+
+std::optional<Dims> Lowering::elements(Value onnx) {
+  if (auto constants = integers(onnx)) {
+    Dims result;
+    for (int64_t element : *constants)
+      result.push_back(attr(element));
+    return result;
+  }
+  auto known = shapes.elementsOrSymbols(onnx);
+  if (!known)
+    return std::nullopt;
+  Dims result;
+  for (AffineExpr expr : *known)
+    result.push_back(materialize(expr));
+  return result;
+}
+
+std::optional<SmallVector<int64_t>> Lowering::integers(Value onnx) const {
+  if (ElementsAttr value = constant(onnx))
+    return integerValues(value);
+  auto known = shapes.elements(onnx);
+  if (!known)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (AffineExpr expr : *known) {
+    auto element = SymbolicShapes::constant(expr);
+    if (!element)
+      return std::nullopt;
+    result.push_back(*element);
+  }
+  return result;
+}
+
+ElementsAttr Lowering::constant(Value onnx) const {
+  return constantElements(onnx);
+}
+
+std::optional<SmallVector<double>> Lowering::reals(Value onnx,
+                                                   int64_t limit) const {
+  ElementsAttr value = constant(onnx);
+  if (!value || value.getNumElements() > limit)
+    return std::nullopt;
+  if (auto floats = floatValues(value))
+    return floats;
+  auto whole = integerValues(value);
+  if (!whole)
+    return std::nullopt;
+  return SmallVector<double>(whole->begin(), whole->end());
+}
+
+Value Lowering::value(Value onnx) {
+  if (Value known = values.lookup(onnx))
+    return known;
+  if (ElementsAttr attribute = constant(onnx)) {
+    OpBuilder::InsertionGuard guard(b);
+    if (!atTopLevel() && !isa<BlockArgument>(onnx) &&
+        onnx.getDefiningOp()->getParentOp()->hasTrait<OpTrait::IsIsolatedFromAbove>())
+      b = entry;
+    Value tensor = constantTensor(attribute);
+    values[onnx] = tensor;
+    return tensor;
+  }
+  auto type = cast<RankedTensorType>(onnx.getType());
+  auto known = shapes.elements(onnx);
+  if (!known) {
+    // Unlowered producer: its failure is already reported.
+    return tensor::EmptyOp::create(b, loc, dims(onnx),
+                                   signless(type.getElementType()));
+  }
+  Scalars s{b, loc};
+  SmallVector<Value> scalars;
+  for (AffineExpr expr : *known)
+    scalars.push_back(
+        s.fromIndex(index(materialize(expr)), signless(type.getElementType())));
+  RankedTensorType lowered =
+      tensorType(signless(type.getElementType()), dims(onnx));
+  Value tensor = tensor::FromElementsOp::create(b, loc, lowered, scalars);
+  if (atTopLevel())
+    values[onnx] = tensor;
+  return tensor;
+}
+
+void Lowering::set(Value onnx, Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  for (auto [i, size] : llvm::enumerate(shape)) {
+    int64_t known = staticDim(onnx, i);
+    if (known >= 0)
+      size = known;
+  }
+  auto wanted = RankedTensorType::get(shape, type.getElementType());
+  if (wanted != type)
+    tensor = tensor::CastOp::create(b, loc, wanted, tensor);
+  values[onnx] = tensor;
+}
+
+LogicalResult Lowering::refuse(const Twine &why) {
+  reason = why.str();
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// Index arithmetic
+//===----------------------------------------------------------------------===//
+
+Value Lowering::index(int64_t value) {
+  return arith::ConstantIndexOp::create(b, loc, value);
+}
+
+Value Lowering::index(OpFoldResult value) {
+  return getValueOrCreateConstantIndexOp(b, loc, value);
+}
+
+Value Lowering::symbolValue(const ShapeSymbol &symbol) {
+  if (symbol.kind == ShapeSymbol::Dim) {
+    Value tensor = value(symbol.value);
+    return index(sizes(tensor)[symbol.index]);
+  }
+  Value tensor = value(symbol.value);
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<Value> position;
+  int64_t rest = symbol.index;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    int64_t size = std::max<int64_t>(type.getDimSize(i), 1);
+    position.insert(position.begin(), index(rest % size));
+    rest /= size;
+  }
+  Value element = tensor::ExtractOp::create(b, loc, tensor, position);
+  Scalars s{b, loc};
+  return s.toIndex(element, isUnsigned(elementType(symbol.value)) ||
+                                element.getType().isInteger(1));
+}
+
+Value Lowering::expand(OpBuilder &builder, AffineExpr expr,
+                       ArrayRef<Value> symbols) {
+  Scalars s{builder, loc};
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return arith::ConstantIndexOp::create(builder, loc, constant.getValue());
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return symbols[symbol.getPosition()];
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value x = expand(builder, binary.getLHS(), symbols);
+  Value y = expand(builder, binary.getRHS(), symbols);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return s.add(x, y);
+  case AffineExprKind::Mul:
+    return s.mul(x, y);
+  default:
+    break;
+  }
+  // A divisor that is only known at run time must not trap.
+  if (!isa<AffineConstantExpr>(binary.getRHS()))
+    y = s.max(y, s.integer(builder.getIndexType(), 1), false);
+  if (expr.getKind() == AffineExprKind::CeilDiv)
+    return builder.createOrFold<arith::CeilDivSIOp>(loc, x, y);
+  Value quotient = builder.createOrFold<arith::FloorDivSIOp>(loc, x, y);
+  if (expr.getKind() == AffineExprKind::FloorDiv)
+    return quotient;
+  return s.sub(x, s.mul(quotient, y));
+}
+
+OpFoldResult Lowering::materialize(AffineExpr expr) {
+  if (auto constant = SymbolicShapes::constant(expr))
+    return attr(*constant);
+  if (Value known = materialized.lookup(expr))
+    return known;
+  ArrayRef<ShapeSymbol> table = shapes.symbols();
+  SmallVector<Value> symbols(table.size());
+  bool onlyArguments = true;
+  SmallVector<unsigned> used;
+  expr.walk([&](AffineExpr part) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+      used.push_back(symbol.getPosition());
+  });
+  for (unsigned position : used) {
+    const ShapeSymbol &symbol = table[position];
+    Value bound = values.lookup(symbol.value);
+    auto argument = dyn_cast_or_null<BlockArgument>(bound);
+    if (symbol.kind != ShapeSymbol::Dim || !argument ||
+        argument.getOwner() != &target.getBody().front())
+      onlyArguments = false;
+  }
+  for (unsigned position : used) {
+    if (symbols[position])
+      continue;
+    AffineExpr alone = getAffineSymbolExpr(position, expr.getContext());
+    Value known = materialized.lookup(alone);
+    ShapeSymbol symbol = table[position];
+    if (!known) {
+      if (symbol.kind == ShapeSymbol::Dim &&
+          isa_and_nonnull<BlockArgument>(values.lookup(symbol.value)) &&
+          cast<BlockArgument>(values.lookup(symbol.value)).getOwner() ==
+              &target.getBody().front()) {
+        known = entry.createOrFold<tensor::DimOp>(
+            loc, values.lookup(symbol.value), symbol.index);
+        materialized[alone] = known;
+      } else {
+        known = symbolValue(symbol);
+        if (atTopLevel())
+          materialized[alone] = known;
+      }
+    }
+    symbols[position] = known;
+  }
+  Value result = expand(onlyArguments ? entry : b, expr, symbols);
+  if (onlyArguments || atTopLevel())
+    materialized[expr] = result;
+  return getAsOpFoldResult(result);
+}
+
+/// Applies `fold` when both are constants, else builds `OpTy`.
+template <typename OpTy, typename Fold>
+static OpFoldResult binary(Lowering &l, OpFoldResult x, OpFoldResult y,
+                           Fold fold) {
+  auto left = getConstantIntValue(x), right = getConstantIntValue(y);
+  if (left && right)
+    return l.attr(fold(*left, *right));
+  return getAsOpFoldResult(
+      l.b.createOrFold<OpTy>(l.loc, l.index(x), l.index(y)));
+}
+
+OpFoldResult Lowering::add(OpFoldResult x, OpFoldResult y) {
+  return binary<arith::AddIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return a + b;
+  });
+}
+OpFoldResult Lowering::sub(OpFoldResult x, OpFoldResult y) {
+  return binary<arith::SubIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return a - b;
+  });
+}
+OpFoldResult Lowering::mul(OpFoldResult x, OpFoldResult y) {
+  return binary<arith::MulIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return a * b;
+  });
+}
+OpFoldResult Lowering::floorDiv(OpFoldResult x, OpFoldResult y) {
+  if (!getConstantIntValue(y))
+    y = max(y, attr(1));
+  return binary<arith::FloorDivSIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return llvm::divideFloorSigned(a, std::max<int64_t>(b, 1));
+  });
+}
+OpFoldResult Lowering::ceilDiv(OpFoldResult x, OpFoldResult y) {
+  if (!getConstantIntValue(y))
+    y = max(y, attr(1));
+  return binary<arith::CeilDivSIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return llvm::divideCeilSigned(a, std::max<int64_t>(b, 1));
+  });
+}
+OpFoldResult Lowering::min(OpFoldResult x, OpFoldResult y) {
+  return binary<arith::MinSIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return std::min(a, b);
+  });
+}
+OpFoldResult Lowering::max(OpFoldResult x, OpFoldResult y) {
+  return binary<arith::MaxSIOp>(*this, x, y, [](int64_t a, int64_t b) {
+    return std::max(a, b);
+  });
+}
+OpFoldResult Lowering::product(ArrayRef<OpFoldResult> dims) {
+  OpFoldResult result = attr(1);
+  for (OpFoldResult dim : dims)
+    result = mul(result, dim);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// The walk
+//===----------------------------------------------------------------------===//
+
+LogicalResult Lowering::checkTypes(Operation *op) {
+  auto check = [&](Value value) -> LogicalResult {
+    if (op::isNone(value))
+      return success();
+    auto tensor = dyn_cast<TensorType>(value.getType());
+    if (!tensor) {
+      std::string text;
+      llvm::raw_string_ostream(text) << value.getType();
+      return refuse("values of type " + Twine(text) + " are not supported yet");
+    }
+    if (!onnxElementType(tensor.getElementType())) {
+      std::string text;
+      llvm::raw_string_ostream(text) << tensor.getElementType();
+      return refuse("element type " + Twine(text) + " is not supported yet");
+    }
+    if (!tensor.hasRank())
+      return refuse("a tensor of unknown rank is not supported yet");
+    return success();
+  };
+  for (Value operand : op->getOperands())
+    if (failed(check(operand)))
+      return failure();
+  for (Value result : op->getResults())
+    if (failed(check(result)))
+      return failure();
+  return success();
+}
+
+LogicalResult Lowering::lowerNode(Operation *op) {
+  reason.clear();
+  StringRef domain = op::operatorDomain(op);
+  LowerFunction lower =
+      domain.empty() ? table.lookup(op::operatorName(op)) : nullptr;
+  if (failed(checkTypes(op)))
+    return failure();
+  // Shape arithmetic: built only where an operator needs it as a tensor.
+  if (llvm::all_of(op->getResults(), [&](Value result) {
+        return shapes.elements(result).has_value();
+      }))
+    return success();
+  if (!lower)
+    return refuse("the operator is not supported yet");
+  return lower(*this, Node{op});
+}
+
+LogicalResult Lowering::lowerBlock(Block &block) {
+  bool refused = false;
+  for (Operation &op : block) {
+    if (op.hasTrait<OpTrait::IsTerminator>() ||
+        op.getName().getStringRef() == "onnx.None" || constantElements(op.getNumResults() ? op.getResult(0) : Value()))
+      continue;
+    loc = op.getLoc();
+    if (succeeded(lowerNode(&op)))
+      continue;
+    nodeError(&op) << (reason.empty() ? "is not supported yet" : reason);
+    refused = true;
+  }
+  return failure(refused);
+}
