@@ -207,6 +207,14 @@ public:
                      llvm::function_ref<mlir::Value(mlir::OpBuilder &,
                                                     mlir::Value, mlir::Value)>
                          combine);
+  /// The same with an operand that lacks the axes:
+  /// `combine(builder, accumulator, element, operand)`.
+  mlir::Value reduceWith(
+      mlir::Value tensor, mlir::Value operand, llvm::ArrayRef<int64_t> axes,
+      mlir::TypedAttr start,
+      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value,
+                                     mlir::Value, mlir::Value)>
+          combine);
   /// Puts reduced axes back with size 1.
   mlir::Value keepAxes(mlir::Value reduced, llvm::ArrayRef<int64_t> axes);
   /// Element-wise over `tensor` and tensors that lack `axes`.
@@ -247,6 +255,10 @@ mlir::RankedTensorType tensorType(mlir::Type element,
 int64_t onnxElementType(mlir::Type type);
 /// Brings a negative axis into range; nullopt when it is out of range.
 std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
+
+/// Softmax along `axis` of a lowered tensor, or its logarithm.
+mlir::Value softmaxTensor(Lowering &l, mlir::Value input, int64_t axis,
+                          bool logarithm);
 
 // One per operator family.
 void addElementwise(LoweringTable &table);

@@ -504,6 +504,14 @@ Value Lowering::insertSlice(Value source, Value into,
 Value Lowering::reduce(
     Value tensor, ArrayRef<int64_t> axes, TypedAttr start,
     function_ref<Value(OpBuilder &, Value, Value)> combine) {
+  return reduceWith(tensor, nullptr, axes, start,
+                    [&](OpBuilder &nested, Value accumulator, Value element,
+                        Value) { return combine(nested, accumulator, element); });
+}
+
+Value Lowering::reduceWith(
+    Value tensor, Value operand, ArrayRef<int64_t> axes, TypedAttr start,
+    function_ref<Value(OpBuilder &, Value, Value, Value)> combine) {
   Dims source = sizes(tensor), kept;
   int64_t rank = source.size();
   SmallVector<utils::IteratorType> iterators;
@@ -517,11 +525,15 @@ Value Lowering::reduce(
     kept.push_back(source[axis]);
     exprs.push_back(b.getAffineDimExpr(axis));
   }
-  Value init = filled(start.getType(), kept, start);
-  return generic(init, AffineMap::get(rank, 0, exprs, b.getContext()),
-                 {{tensor, b.getMultiDimIdentityMap(rank)}}, iterators,
-                 [&](OpBuilder &nested, ValueRange in) {
-                   return combine(nested, in[1], in[0]);
+  AffineMap outer = AffineMap::get(rank, 0, exprs, b.getContext());
+  SmallVector<MappedOperand> operands = {
+      {tensor, b.getMultiDimIdentityMap(rank)}};
+  if (operand)
+    operands.push_back({operand, outer});
+  return generic(filled(start.getType(), kept, start), outer, operands,
+                 iterators, [&](OpBuilder &nested, ValueRange in) {
+                   return operand ? combine(nested, in[2], in[0], in[1])
+                                  : combine(nested, in[1], in[0], Value());
                  });
 }
 

@@ -1,0 +1,241 @@
+//===- MatrixProducts.cpp - MatMul, Gemm and the integer products ---------===//
+
+#include "compiler/lower/MatrixProducts.h"
+
+#include "compiler/lower/Elementwise.h"
+#include "dialects/kernel/KernelDialect.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+/// Dims of a product of [b..., m, k] and [b..., k, n], and how the batch dims
+/// broadcast.
+static Dims productDims(ArrayRef<OpFoldResult> lhs, ArrayRef<OpFoldResult> rhs,
+                        bool &ambiguous, Lowering &l) {
+  size_t rank = std::max(lhs.size(), rhs.size());
+  Dims dims;
+  ambiguous = false;
+  for (size_t d = 0; d + 2 < rank; ++d) {
+    auto at = [&](ArrayRef<OpFoldResult> dims) {
+      size_t missing = rank - dims.size();
+      return d < missing ? l.attr(1) : dims[d - missing];
+    };
+    OpFoldResult x = at(lhs), y = at(rhs);
+    auto xConstant = getConstantIntValue(x), yConstant = getConstantIntValue(y);
+    if (x == y || yConstant == 1) {
+      dims.push_back(x);
+    } else if (xConstant == 1) {
+      dims.push_back(y);
+    } else {
+      // One is the other, or 1, at run time.
+      ambiguous = true;
+      Scalars s{l.b, l.loc};
+      if (xConstant || yConstant)
+        dims.push_back(xConstant ? x : y);
+      else
+        dims.push_back(s.select(s.compare(Comparison::Equal, l.index(x),
+                                          l.index(1), false),
+                                l.index(y), l.index(x)));
+    }
+  }
+  dims.push_back(lhs[lhs.size() - 2]);
+  dims.push_back(rhs.back());
+  return dims;
+}
+
+Value onnxc::kernelMatmul(Lowering &l, Value lhs, Value rhs,
+                          ArrayRef<OpFoldResult> dims) {
+  Value init = l.empty(l.b.getF32Type(), dims);
+  auto matmul = kernel::MatmulOp::create(
+      l.b, l.loc, TypeRange(init.getType()), lhs, rhs, ValueRange(), init,
+      l.b.getArrayAttr({}), false, kernel::TileAttr());
+  OpBuilder::InsertionGuard guard(l.b);
+  Block *block = l.b.createBlock(&matmul.getEpilogue(), {}, l.b.getF32Type(),
+                                 l.loc);
+  kernel::YieldOp::create(l.b, l.loc, block->getArgument(0));
+  return matmul.getResult(0);
+}
+
+Value onnxc::contract(Lowering &l, Value lhs, Value rhs,
+                      ArrayRef<OpFoldResult> dims) {
+  Type element = cast<RankedTensorType>(lhs.getType()).getElementType();
+  size_t rank = dims.size(), loops = rank + 1;
+  OpBuilder &b = l.b;
+  auto mapOf = [&](Value tensor, AffineExpr row, AffineExpr column) {
+    Dims own = l.sizes(tensor);
+    SmallVector<AffineExpr> exprs;
+    for (size_t i = 0; i + 2 < own.size(); ++i) {
+      size_t d = i + rank - own.size();
+      exprs.push_back(getConstantIntValue(own[i]) == 1
+                          ? b.getAffineConstantExpr(0)
+                          : b.getAffineDimExpr(d));
+    }
+    exprs.push_back(row);
+    exprs.push_back(column);
+    return AffineMap::get(loops, 0, exprs, b.getContext());
+  };
+  AffineExpr m = b.getAffineDimExpr(rank - 2), n = b.getAffineDimExpr(rank - 1),
+             k = b.getAffineDimExpr(rank);
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  iterators.push_back(utils::IteratorType::reduction);
+  SmallVector<AffineExpr> outExprs;
+  for (size_t i = 0; i < rank; ++i)
+    outExprs.push_back(b.getAffineDimExpr(i));
+  return l.generic(l.filled(element, dims, numberAttr(element, 0)),
+                   AffineMap::get(loops, 0, outExprs, b.getContext()),
+                   {{lhs, mapOf(lhs, m, k)}, {rhs, mapOf(rhs, k, n)}}, iterators,
+                   [&](OpBuilder &nested, ValueRange in) {
+                     Scalars s{nested, l.loc};
+                     return s.accumulate(in[2], s.mul(in[0], in[1]));
+                   });
+}
+
+Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
+  Dims left = l.sizes(lhs), right = l.sizes(rhs);
+  bool vectorLeft = left.size() == 1, vectorRight = right.size() == 1;
+  if (vectorLeft) {
+    left.insert(left.begin(), l.attr(1));
+    lhs = l.reshape(lhs, left);
+  }
+  if (vectorRight) {
+    right.push_back(l.attr(1));
+    rhs = l.reshape(rhs, right);
+  }
+  bool ambiguous;
+  Dims dims = productDims(left, right, ambiguous, l);
+  Type element = cast<RankedTensorType>(lhs.getType()).getElementType();
+  // A batch dim that may be 1 at run time only is repeated beforehand.
+  auto repeated = [&](Value tensor, Dims own) {
+    size_t shift = dims.size() - own.size();
+    Dims wanted = own;
+    bool copy = false;
+    for (size_t i = 0; i + 2 < own.size(); ++i)
+      if (getConstantIntValue(own[i]) != 1 && own[i] != dims[i + shift]) {
+        wanted[i] = dims[i + shift];
+        copy = true;
+      }
+    if (!copy)
+      return tensor;
+    return l.pull(element, wanted, [&](OpBuilder &nested, ArrayRef<Value> at) {
+      Scalars s{nested, l.loc};
+      SmallVector<Value> from(at);
+      for (size_t i = 0; i + 2 < own.size(); ++i)
+        if (own[i] != wanted[i])
+          from[i] = s.select(
+              s.compare(Comparison::Equal, getValueOrCreateConstantIndexOp(nested, l.loc, own[i]),
+                        s.integer(nested.getIndexType(), 1), false),
+              s.integer(nested.getIndexType(), 0), at[i]);
+      return Value(tensor::ExtractOp::create(nested, l.loc, tensor, from));
+    });
+  };
+  if (ambiguous) {
+    lhs = repeated(lhs, left);
+    rhs = repeated(rhs, right);
+  }
+  Value result = element.isF32() ? kernelMatmul(l, lhs, rhs, dims)
+                                 : contract(l, lhs, rhs, dims);
+  if (vectorLeft || vectorRight) {
+    if (vectorRight)
+      dims.pop_back();
+    if (vectorLeft)
+      dims.erase(dims.end() - (vectorRight ? 1 : 2));
+    result = l.reshape(result, dims);
+  }
+  return result;
+}
+
+/// A constant operand of a product as plain weight, perhaps transposed.
+static Value weightOperand(Lowering &l, ElementsAttr value, bool transposed) {
+  SmallVector<int64_t> shape(value.getShapedType().getShape());
+  DenseI64ArrayAttr permutation;
+  if (transposed) {
+    std::swap(shape[0], shape[1]);
+    permutation = l.b.getDenseI64ArrayAttr({1, 0});
+  }
+  auto type = RankedTensorType::get(shape, l.b.getF32Type());
+  return kernel::WeightOp::create(l.b, l.loc, type, value, nullptr, permutation,
+                                  nullptr, nullptr);
+}
+
+/// An operand in the type that the product is computed in.
+static Value operandOf(Lowering &l, Value onnx, Type compute, bool transposed,
+                       bool right) {
+  ElementsAttr constant = l.constant(onnx);
+  if (constant && right && constant.getElementType().isF32() &&
+      l.rank(onnx) == 2 && constant.getNumElements() > 0)
+    return weightOperand(l, constant, transposed);
+  Value tensor = l.cast(l.value(onnx), l.elementType(onnx), compute);
+  return transposed ? l.transpose(tensor, {1, 0}) : tensor;
+}
+
+static bool sizesContradict(int64_t x, int64_t y) {
+  return x >= 0 && y >= 0 && x != y;
+}
+
+static LogicalResult lowerMatMul(Lowering &l, Node n) {
+  Value a = n.in(0), c = n.in(1);
+  if (l.rank(a) == 0 || l.rank(c) == 0)
+    return l.refuse("operands must have rank 1 or more");
+  if (sizesContradict(l.staticDim(a, l.rank(a) - 1),
+                      l.staticDim(c, std::max<int64_t>(l.rank(c) - 2, 0))))
+    return l.refuse("operands differ in the dim that is summed over");
+  Type element = l.elementType(a), compute = computeType(element);
+  Value result = matmulTensors(l, operandOf(l, a, compute, false, false),
+                               operandOf(l, c, compute, false, true));
+  l.set(n.out(), l.cast(result, compute, element));
+  return success();
+}
+
+static LogicalResult lowerGemm(Lowering &l, Node n) {
+  Value a = n.in(0), w = n.in(1), c = n.in(2);
+  bool transA = n.integer("transA", 0), transB = n.integer("transB", 0);
+  double alpha = n.real("alpha", 1), beta = n.real("beta", 1);
+  if (l.rank(a) != 2 || l.rank(w) != 2 || (c && l.rank(c) > 2))
+    return l.refuse("operands must have rank 2");
+  if (sizesContradict(l.staticDim(a, transA ? 0 : 1),
+                      l.staticDim(w, transB ? 1 : 0)))
+    return l.refuse("operands differ in the dim that is summed over");
+  Type element = l.elementType(a), compute = computeType(element);
+  Value product = matmulTensors(l, operandOf(l, a, compute, transA, false),
+                                operandOf(l, w, compute, transB, true));
+  Dims dims = l.sizes(product);
+  SmallVector<MappedOperand> operands = {
+      {product, l.b.getMultiDimIdentityMap(2)}};
+  if (c && beta != 0) {
+    Dims own = l.dims(c);
+    SmallVector<AffineExpr> exprs;
+    for (auto [i, dim] : llvm::enumerate(own))
+      exprs.push_back(getConstantIntValue(dim) == 1
+                          ? l.b.getAffineConstantExpr(0)
+                          : l.b.getAffineDimExpr(2 - own.size() + i));
+    for (auto [i, dim] : llvm::enumerate(own))
+      if (!getConstantIntValue(dim) && dim != dims[2 - own.size() + i] &&
+          l.dims(n.out())[2 - own.size() + i] != dim)
+        return l.refuse("a C whose symbolic dims may broadcast is not "
+                        "supported yet");
+    Value tensor = l.cast(l.value(c), element, compute);
+    operands.push_back({tensor, AffineMap::get(2, 0, exprs, l.b.getContext())});
+  }
+  if (operands.size() > 1 || alpha != 1)
+    product = l.map(compute, dims, operands,
+                    [&](OpBuilder &nested, ValueRange in) {
+                      Scalars s{nested, l.loc};
+                      Value result = in[0];
+                      if (alpha != 1)
+                        result = s.mul(result, s.constant(compute, alpha));
+                      if (in.size() < 2)
+                        return result;
+                      Value addend = in[1];
+                      if (beta != 1)
+                        addend = s.mul(addend, s.constant(compute, beta));
+                      return s.add(result, addend);
+                    });
+  l.set(n.out(), l.cast(product, compute, element));
+  return success();
+}
+
+void onnxc::addMatrixProducts(LoweringTable &table) {
+  table.onOp("MatMul", lowerMatMul);
+  table.onOp("Gemm", lowerGemm);
+}

@@ -1,0 +1,255 @@
+//===- Reductions.cpp - Reduce*, ArgMax, ArgMin, CumSum -------------------===//
+
+#include "compiler/lower/Elementwise.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+namespace {
+enum class Reduction { Sum, Mean, Max, Min, Prod, L1, L2, SumSquare, LogSum, LogSumExp };
+} // namespace
+
+/// The axes of a reduction: operand 1, or all. nullopt: not constant.
+static FailureOr<SmallVector<int64_t>> reductionAxes(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  SmallVector<int64_t> axes;
+  if (Value operand = n.in(1)) {
+    auto constants = l.integers(operand);
+    if (!constants) {
+      if (l.rank(operand) == 1 && l.staticDim(operand, 0) == 0)
+        constants.emplace();
+      else
+        return l.refuse("axes that are not constant are not supported yet");
+    }
+    for (int64_t axis : *constants) {
+      auto normal = normalizeAxis(axis, rank);
+      if (!normal)
+        return l.refuse("axis " + Twine(axis) + " is out of range");
+      if (!llvm::is_contained(axes, *normal))
+        axes.push_back(*normal);
+    }
+  }
+  if (axes.empty() && !n.integer("noop_with_empty_axes", 0))
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  llvm::sort(axes);
+  return axes;
+}
+
+static OpFoldResult countOf(Lowering &l, Value tensor, ArrayRef<int64_t> axes) {
+  Dims dims = l.sizes(tensor);
+  OpFoldResult count = l.attr(1);
+  for (int64_t axis : axes)
+    count = l.mul(count, dims[axis]);
+  return count;
+}
+
+static Value combineReduction(Reduction kind, Scalars &s, Value accumulator,
+                              Value x, bool u) {
+  switch (kind) {
+  case Reduction::Max:
+    return s.max(accumulator, x, u);
+  case Reduction::Min:
+    return s.min(accumulator, x, u);
+  case Reduction::Prod:
+    return s.mul(accumulator, x);
+  case Reduction::L1:
+    return s.accumulate(accumulator, u ? x : s.abs(x));
+  case Reduction::L2:
+  case Reduction::SumSquare:
+    return s.accumulate(accumulator, s.mul(x, x));
+  default:
+    return s.accumulate(accumulator, x);
+  }
+}
+
+template <Reduction kind> static LogicalResult lowerReduce(Lowering &l, Node n) {
+  FailureOr<SmallVector<int64_t>> axes = reductionAxes(l, n);
+  if (failed(axes))
+    return failure();
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  bool u = isUnsigned(element) || element.isInteger(1);
+  bool isFloat = isa<FloatType>(element);
+  Value input = l.value(n.in(0));
+  bool keep = n.integer("keepdims", 1);
+  Type number = signless(compute);
+  // Integers that need a root or logarithm are finished in double.
+  bool transcendental = kind == Reduction::L2 || kind == Reduction::LogSum ||
+                        kind == Reduction::LogSumExp;
+  if (!isFloat && transcendental) {
+    compute = l.b.getF64Type();
+    number = compute;
+    isFloat = true;
+    u = false;
+  }
+  input = l.cast(input, element, compute);
+  TypedAttr start = numberAttr(number, kind == Reduction::Prod ? 1 : 0);
+  if (kind == Reduction::Max || kind == Reduction::LogSumExp)
+    start = lowestValue(number, u);
+  if (kind == Reduction::Min)
+    start = highestValue(number, u);
+
+  Value result;
+  if (kind == Reduction::LogSumExp) {
+    // max + log(sum(exp(x - max))); an infinite maximum is not subtracted.
+    Value maximum = l.reduce(input, *axes, start,
+                             [&](OpBuilder &nested, Value acc, Value x) {
+                               return Scalars{nested, l.loc}.max(acc, x, false);
+                             });
+    maximum = l.mapSame(number, maximum, [&](OpBuilder &nested, ValueRange in) {
+      Scalars s{nested, l.loc};
+      Value finite = s.compare(
+          Comparison::Less, s.abs(in[0]),
+          s.constant(number, std::numeric_limits<double>::infinity()), false);
+      return s.select(finite, in[0], s.constant(number, 0));
+    });
+    Value shifted = l.withReduced(number, input, maximum, *axes,
+                                  [&](OpBuilder &nested, ValueRange in) {
+                                    Scalars s{nested, l.loc};
+                                    return s.exp(s.sub(in[0], in[1]));
+                                  });
+    Value sum = l.reduce(shifted, *axes, numberAttr(number, 0),
+                         [&](OpBuilder &nested, Value acc, Value x) {
+                           return Scalars{nested, l.loc}.accumulate(acc, x);
+                         });
+    result = l.mapSame(number, {sum, maximum},
+                       [&](OpBuilder &nested, ValueRange in) {
+                         Scalars s{nested, l.loc};
+                         return s.add(s.log(in[0]), in[1]);
+                       });
+  } else {
+    result = l.reduce(input, *axes, start,
+                      [&](OpBuilder &nested, Value acc, Value x) {
+                        Scalars s{nested, l.loc};
+                        return combineReduction(kind, s, acc, x, u);
+                      });
+    if (kind == Reduction::L2 || kind == Reduction::LogSum) {
+      result = l.mapSame(number, result, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        return kind == Reduction::L2 ? s.sqrt(in[0]) : s.log(in[0]);
+      });
+    }
+    if (kind == Reduction::Mean) {
+      OpFoldResult count = countOf(l, input, *axes);
+      Scalars outer{l.b, l.loc};
+      Value divisor = getConstantIntValue(count)
+                          ? outer.constant(number, *getConstantIntValue(count))
+                          : outer.fromIndex(l.index(count), number);
+      result = l.mapSame(number, result, [&](OpBuilder &nested, ValueRange in) {
+        return Scalars{nested, l.loc}.div(in[0], divisor, u);
+      });
+    }
+  }
+  result = l.cast(result, compute, element);
+  l.set(n.out(), keep ? l.keepAxes(result, *axes) : result);
+  return success();
+}
+
+/// The index of the extreme element; the first of equals, or the last.
+template <bool maximum> static LogicalResult lowerArg(Lowering &l, Node n) {
+  auto axis = normalizeAxis(n.integer("axis", 0), l.rank(n.in(0)));
+  if (!axis)
+    return l.refuse("axis is out of range");
+  bool last = n.integer("select_last_index", 0);
+  bool keep = n.integer("keepdims", 1);
+  Type element = l.elementType(n.in(0));
+  bool u = isUnsigned(element);
+  Value input = l.value(n.in(0));
+  Type lowered = signless(element), i64 = l.b.getI64Type();
+  Value extreme = l.reduce(
+      input, *axis, maximum ? lowestValue(lowered, u) : highestValue(lowered, u),
+      [&](OpBuilder &nested, Value acc, Value x) {
+        Scalars s{nested, l.loc};
+        return maximum ? s.max(acc, x, u) : s.min(acc, x, u);
+      });
+  Value index = l.reduceWith(
+      input, extreme, *axis,
+      l.b.getI64IntegerAttr(last ? -1 : INT64_MAX),
+      [&](OpBuilder &nested, Value acc, Value x, Value best) {
+        Scalars s{nested, l.loc};
+        Value at = s.fromIndex(
+            linalg::IndexOp::create(nested, l.loc, *axis), i64);
+        Value equal = s.compare(Comparison::Equal, x, best, false);
+        if (Scalars::isFloat(x))
+          equal = s.logicalOr(equal, s.logicalAnd(s.isNaN(x), s.isNaN(best)));
+        Value better = last ? s.max(acc, at, false) : s.min(acc, at, false);
+        return s.select(equal, better, acc);
+      });
+  if (keep)
+    index = l.keepAxes(index, *axis);
+  l.set(n.out(), index);
+  return success();
+}
+
+static LogicalResult lowerCumulative(Lowering &l, Node n, bool product) {
+  auto axes = l.integers(n.in(1));
+  if (!axes || axes->size() != 1)
+    return l.refuse("an axis that is not constant is not supported yet");
+  int64_t rank = l.rank(n.in(0));
+  auto axis = normalizeAxis((*axes)[0], rank);
+  if (!axis)
+    return l.refuse("axis is out of range");
+  bool exclusive = n.integer("exclusive", 0), reverse = n.integer("reverse", 0);
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Type number = signless(compute);
+  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Dims dims = l.sizes(input), outer = dims;
+  outer.erase(outer.begin() + *axis);
+  OpBuilder &b = l.b;
+  // For each line along the axis a sequential loop, with the running value
+  // in a tensor without the axis.
+  Value running = l.filled(number, outer, numberAttr(number, product ? 1 : 0));
+  Value init = l.empty(number, dims);
+  Value size = l.index(dims[*axis]);
+  auto loop = scf::ForOp::create(
+      b, l.loc, l.index(0), size, l.index(1), ValueRange{init, running},
+      [&](OpBuilder &nested, Location loc, Value step, ValueRange state) {
+        OpBuilder::InsertionGuard guard(l.b);
+        l.b = nested;
+        Value at = step;
+        if (reverse)
+          at = arith::SubIOp::create(
+              l.b, loc, arith::SubIOp::create(l.b, loc, size, l.index(1)), step);
+        Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
+        offsets[*axis] = at;
+        sizes[*axis] = l.attr(1);
+        auto lineType = tensorType(number, outer);
+        Value line = tensor::ExtractSliceOp::create(l.b, loc, lineType, input,
+                                                    offsets, sizes, ones);
+        Value next = l.mapSame(number, {state[1], line},
+                               [&](OpBuilder &inner, ValueRange in) {
+                                 Scalars s{inner, loc};
+                                 return product ? s.mul(in[0], in[1])
+                                                : s.add(in[0], in[1]);
+                               });
+        Value written = tensor::InsertSliceOp::create(
+            l.b, loc, exclusive ? state[1] : next, state[0], offsets, sizes,
+            ones);
+        scf::YieldOp::create(l.b, loc, ValueRange{written, next});
+        nested = l.b;
+      });
+  l.set(n.out(), l.cast(loop.getResult(0), compute, element));
+  return success();
+}
+
+void onnxc::addReductions(LoweringTable &table) {
+  table.onOp("ReduceSum", lowerReduce<Reduction::Sum>);
+  table.onOp("ReduceMean", lowerReduce<Reduction::Mean>);
+  table.onOp("ReduceMax", lowerReduce<Reduction::Max>);
+  table.onOp("ReduceMin", lowerReduce<Reduction::Min>);
+  table.onOp("ReduceProd", lowerReduce<Reduction::Prod>);
+  table.onOp("ReduceL1", lowerReduce<Reduction::L1>);
+  table.onOp("ReduceL2", lowerReduce<Reduction::L2>);
+  table.onOp("ReduceSumSquare", lowerReduce<Reduction::SumSquare>);
+  table.onOp("ReduceLogSum", lowerReduce<Reduction::LogSum>);
+  table.onOp("ReduceLogSumExp", lowerReduce<Reduction::LogSumExp>);
+  table.onOp("ArgMax", lowerArg<true>);
+  table.onOp("ArgMin", lowerArg<false>);
+  table.onOp("CumSum", [](Lowering &l, Node n) {
+    return lowerCumulative(l, n, false);
+  });
+  table.onOp("CumProd", [](Lowering &l, Node n) {
+    return lowerCumulative(l, n, true);
+  });
+}

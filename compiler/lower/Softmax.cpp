@@ -1,0 +1,84 @@
+//===- Softmax.cpp - Softmax, LogSoftmax, Hardmax -------------------------===//
+
+#include "compiler/lower/Elementwise.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+Value onnxc::softmaxTensor(Lowering &l, Value input, int64_t axis,
+                           bool logarithm) {
+  Type type = cast<RankedTensorType>(input.getType()).getElementType();
+  Value maximum = l.reduce(input, axis, lowestValue(type, false),
+                           [&](OpBuilder &nested, Value acc, Value x) {
+                             return Scalars{nested, l.loc}.max(acc, x, false);
+                           });
+  Value shifted = l.withReduced(type, input, maximum, axis,
+                                [&](OpBuilder &nested, ValueRange in) {
+                                  Scalars s{nested, l.loc};
+                                  Value x = s.sub(in[0], in[1]);
+                                  return logarithm ? x : s.exp(x);
+                                });
+  Value sum = l.reduce(shifted, axis, numberAttr(type, 0),
+                       [&](OpBuilder &nested, Value acc, Value x) {
+                         Scalars s{nested, l.loc};
+                         return s.accumulate(acc, logarithm ? s.exp(x) : x);
+                       });
+  return l.withReduced(type, shifted, sum, axis,
+                       [&](OpBuilder &nested, ValueRange in) {
+                         Scalars s{nested, l.loc};
+                         return logarithm ? s.sub(in[0], s.log(in[1]))
+                                          : s.div(in[0], in[1], false);
+                       });
+}
+
+template <bool logarithm>
+static LogicalResult lowerSoftmax(Lowering &l, Node n) {
+  auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
+  if (!axis)
+    return l.refuse("axis is out of range");
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Value input = l.cast(l.value(n.in(0)), element, compute);
+  l.set(n.out(),
+        l.cast(softmaxTensor(l, input, *axis, logarithm), compute, element));
+  return success();
+}
+
+static LogicalResult lowerHardmax(Lowering &l, Node n) {
+  auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
+  if (!axis)
+    return l.refuse("axis is out of range");
+  Type type = l.elementType(n.in(0)), i64 = l.b.getI64Type();
+  Value input = l.value(n.in(0));
+  Value maximum = l.reduce(input, *axis, lowestValue(type, false),
+                           [&](OpBuilder &nested, Value acc, Value x) {
+                             return Scalars{nested, l.loc}.max(acc, x, false);
+                           });
+  Value first = l.reduceWith(
+      input, maximum, *axis, l.b.getI64IntegerAttr(INT64_MAX),
+      [&](OpBuilder &nested, Value acc, Value x, Value best) {
+        Scalars s{nested, l.loc};
+        Value at = s.fromIndex(
+            linalg::IndexOp::create(nested, l.loc, *axis), i64);
+        return s.select(s.compare(Comparison::Equal, x, best, false),
+                        s.min(acc, at, false), acc);
+      });
+  l.set(n.out(), l.withReduced(type, input, first, *axis,
+                               [&](OpBuilder &nested, ValueRange in) {
+                                 Scalars s{nested, l.loc};
+                                 Value at = s.fromIndex(
+                                     linalg::IndexOp::create(nested, l.loc,
+                                                             *axis),
+                                     i64);
+                                 return s.select(
+                                     s.compare(Comparison::Equal, at, in[1],
+                                               false),
+                                     s.constant(type, 1), s.constant(type, 0));
+                               }));
+  return success();
+}
+
+void onnxc::addSoftmax(LoweringTable &table) {
+  table.onOp("Softmax", lowerSoftmax<false>);
+  table.onOp("LogSoftmax", lowerSoftmax<true>);
+  table.onOp("Hardmax", lowerHardmax);
+}
