@@ -1,4 +1,4 @@
-//===- Convolutions.cpp - Conv and ConvInteger ----------------------------===//
+//===- Convolutions.cpp - Conv ---------------------------------------------===//
 
 #include "compiler/lower/Scalars.h"
 #include "compiler/lower/Window.h"
@@ -27,9 +27,9 @@ Value onnxc::plainFilter(Lowering &l, Value onnx, ArrayRef<int64_t> shape,
     return kernel::WeightOp::create(l.b, l.loc, type, value,
                                     l.b.getDenseI64ArrayAttr(expanded),
                                     l.b.getDenseI64ArrayAttr(permutation),
-                                    nullptr, nullptr);
+                                    nullptr, nullptr, nullptr);
   }
-  Value filter = l.cast(l.value(onnx), l.elementType(onnx), l.b.getF32Type());
+  Value filter = l.convert(l.value(onnx), l.elementType(onnx), l.b.getF32Type());
   Dims dims;
   for (int64_t size : expanded)
     dims.push_back(l.attr(size));
@@ -146,9 +146,9 @@ static Value depthwise(Lowering &l, Value input, Value onnxFilter,
     filter = kernel::WeightOp::create(
         l.b, l.loc, RankedTensorType::get({height, width, channels}, f32),
         value, l.b.getDenseI64ArrayAttr({channels, height, width}),
-        l.b.getDenseI64ArrayAttr({1, 2, 0}), nullptr, nullptr);
+        l.b.getDenseI64ArrayAttr({1, 2, 0}), nullptr, nullptr, nullptr);
   } else {
-    filter = l.cast(l.value(onnxFilter), l.elementType(onnxFilter), f32);
+    filter = l.convert(l.value(onnxFilter), l.elementType(onnxFilter), f32);
     filter = l.transpose(
         l.reshape(filter, {l.attr(channels), l.attr(height), l.attr(width)}),
         {1, 2, 0});
@@ -192,24 +192,24 @@ static LogicalResult lowerConv(Lowering &l, Node n) {
     return failure();
   Dims outDims = {l.dims(x)[0], l.attr((*shape)[0])};
   llvm::append_range(outDims, window->outputs);
-  outDims = preferKnown(l, n.out(), outDims);
+  outDims = l.preferKnown(n.out(), outDims);
   window->outputs.assign(outDims.begin() + 2, outDims.end());
 
   Type element = l.elementType(x), f32 = l.b.getF32Type();
   bool small = element.isF16() || element.isBF16();
   if (rank > 4 || !(small || element.isF32())) {
     Type compute = small ? f32 : signless(element);
-    Value input = l.cast(l.value(x), element, small ? f32 : element);
-    Value filter = l.cast(l.value(w), element, small ? f32 : element);
+    Value input = l.convert(l.value(x), element, small ? f32 : element);
+    Value filter = l.convert(l.value(w), element, small ? f32 : element);
     (void)compute;
     Value result = convolveGeneric(l, input, filter, *window, groups);
     if (bias)
-      result = addBias(l, result, l.cast(l.value(bias), element, small ? f32 : element), 1);
-    l.set(n.out(), l.cast(result, small ? f32 : element, element));
+      result = addBias(l, result, l.convert(l.value(bias), element, small ? f32 : element), 1);
+    l.set(n.out(), l.convert(result, small ? f32 : element, element));
     return success();
   }
 
-  Value input = toChannelsLast(l, l.cast(l.value(x), element, f32));
+  Value input = toChannelsLast(l, l.convert(l.value(x), element, f32));
   auto twoDims = [&](const auto &values, auto missing) {
     auto result = values;
     if (rank == 3)
@@ -231,57 +231,12 @@ static LogicalResult lowerConv(Lowering &l, Node n) {
                       dilations, before, after, outputs);
   if (bias)
     result = addBias(l, result,
-                     l.cast(l.value(bias), l.elementType(bias), f32), 3);
+                     l.convert(l.value(bias), l.elementType(bias), f32), 3);
   result = fromChannelsLast(l, result, rank);
-  l.set(n.out(), l.cast(result, f32, element));
-  return success();
-}
-
-static LogicalResult lowerConvInteger(Lowering &l, Node n) {
-  Value x = n.in(0), w = n.in(1), xZero = n.in(2), wZero = n.in(3);
-  int64_t rank = l.rank(x), groups = n.integer("group", 1);
-  auto shape = l.staticShape(w);
-  if (!shape || shape->size() != static_cast<size_t>(rank) || rank < 3)
-    return l.refuse("a filter whose dims are not constants is not supported "
-                    "yet");
-  if (groups < 1 || (*shape)[0] % groups != 0 ||
-      l.staticDim(x, 1) != groups * (*shape)[1])
-    return l.refuse("channels of input and filter do not fit the groups");
-  FailureOr<Window> window =
-      readWindow(l, n, l.dims(x), ArrayRef(*shape).drop_front(2));
-  if (failed(window))
-    return failure();
-  Type i32 = l.b.getI32Type();
-  // Minus its zero point; that of the filter may be one for each output.
-  auto centred = [&](Value onnx, Value zero) {
-    Value tensor = l.cast(l.value(onnx), l.elementType(onnx), i32);
-    if (!zero)
-      return tensor;
-    Value offset = l.cast(l.value(zero), l.elementType(zero), i32);
-    Dims dims = l.sizes(tensor);
-    SmallVector<AffineExpr> exprs;
-    if (l.rank(zero) == 1)
-      exprs.push_back(l.staticDim(zero, 0) == 1
-                          ? l.b.getAffineConstantExpr(0)
-                          : l.b.getAffineDimExpr(0));
-    return l.map(i32, dims,
-                 {{tensor, l.b.getMultiDimIdentityMap(dims.size())},
-                  {offset, AffineMap::get(dims.size(), 0, exprs,
-                                          l.b.getContext())}},
-                 [&](OpBuilder &nested, ValueRange in) {
-                   return Scalars{nested, l.loc}.sub(in[0], in[1]);
-                 });
-  };
-  if (xZero && !(l.rank(xZero) == 0 || l.staticDim(xZero, 0) == 1))
-    return l.refuse("the input's zero point must be a scalar");
-  if (wZero && l.rank(wZero) > 1)
-    return l.refuse("the filter's zero point must have rank 0 or 1");
-  l.set(n.out(), convolveGeneric(l, centred(x, xZero), centred(w, wZero),
-                                 *window, groups));
+  l.set(n.out(), l.convert(result, f32, element));
   return success();
 }
 
 void onnxc::addConvolutions(LoweringTable &table) {
   table.onOp("Conv", lowerConv);
-  table.onOp("ConvInteger", lowerConvInteger);
 }

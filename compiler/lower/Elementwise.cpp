@@ -61,7 +61,7 @@ LogicalResult onnxc::elementwiseNode(Lowering &l, Node n, ScalarBody body) {
   })
 
 /// A unary operation of the math dialect.
-template <typename OpTy> static Value math(Scalars &s, Value x) {
+template <typename OpTy> static Value unaryMath(Scalars &s, Value x) {
   return OpTy::create(s.b, s.loc, x);
 }
 
@@ -324,17 +324,17 @@ void onnxc::addElementwise(LoweringTable &table) {
   UNARY("Round", s.roundEven(x));
   UNARY("Erf", s.erf(x));
   UNARY("Tanh", s.tanh(x));
-  UNARY("Sin", math<math::SinOp>(s, x));
-  UNARY("Cos", math<math::CosOp>(s, x));
-  UNARY("Tan", math<math::TanOp>(s, x));
-  UNARY("Asin", math<math::AsinOp>(s, x));
-  UNARY("Acos", math<math::AcosOp>(s, x));
-  UNARY("Atan", math<math::AtanOp>(s, x));
-  UNARY("Sinh", math<math::SinhOp>(s, x));
-  UNARY("Cosh", math<math::CoshOp>(s, x));
-  UNARY("Asinh", math<math::AsinhOp>(s, x));
-  UNARY("Acosh", math<math::AcoshOp>(s, x));
-  UNARY("Atanh", math<math::AtanhOp>(s, x));
+  UNARY("Sin", unaryMath<math::SinOp>(s, x));
+  UNARY("Cos", unaryMath<math::CosOp>(s, x));
+  UNARY("Tan", unaryMath<math::TanOp>(s, x));
+  UNARY("Asin", unaryMath<math::AsinOp>(s, x));
+  UNARY("Acos", unaryMath<math::AcosOp>(s, x));
+  UNARY("Atan", unaryMath<math::AtanOp>(s, x));
+  UNARY("Sinh", unaryMath<math::SinhOp>(s, x));
+  UNARY("Cosh", unaryMath<math::CoshOp>(s, x));
+  UNARY("Asinh", unaryMath<math::AsinhOp>(s, x));
+  UNARY("Acosh", unaryMath<math::AcoshOp>(s, x));
+  UNARY("Atanh", unaryMath<math::AtanhOp>(s, x));
   UNARY("IsNaN", s.isNaN(x));
   table.onOp("IsInf", lowerIsInf);
 

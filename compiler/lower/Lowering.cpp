@@ -210,6 +210,14 @@ Dims Lowering::knownDims(Value onnx) {
   return result;
 }
 
+Dims Lowering::preferKnown(Value onnx, Dims dims) {
+  Dims known = knownDims(onnx);
+  for (auto [dim, better] : llvm::zip(dims, known))
+    if (better)
+      dim = better;
+  return dims;
+}
+
 std::optional<Dims> Lowering::elements(Value onnx) {
   if (auto constants = integers(onnx)) {
     Dims result;

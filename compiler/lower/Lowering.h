@@ -94,6 +94,9 @@ public:
   /// Its dims as far as they follow from values that are lowered already; null
   /// where a dim is one that only lowering its operator tells.
   Dims knownDims(mlir::Value onnx);
+  /// `dims` with those that are known for `onnx` in their place, so that equal
+  /// dims are the same value.
+  Dims preferKnown(mlir::Value onnx, Dims dims);
   int64_t rank(mlir::Value onnx) const;
   /// The dim when it is a constant; -1 otherwise.
   int64_t staticDim(mlir::Value onnx, int64_t axis) const;
@@ -190,7 +193,7 @@ public:
                       llvm::ArrayRef<mlir::AffineExpr> sourceExprs = {},
                       llvm::ArrayRef<mlir::AffineExpr> targetExprs = {});
   /// Elements converted between onnx element types.
-  mlir::Value cast(mlir::Value tensor, mlir::Type from, mlir::Type to);
+  mlir::Value convert(mlir::Value tensor, mlir::Type from, mlir::Type to);
   mlir::Value slice(mlir::Value tensor,
                     llvm::ArrayRef<mlir::OpFoldResult> offsets,
                     llvm::ArrayRef<mlir::OpFoldResult> sizes,

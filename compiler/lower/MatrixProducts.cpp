@@ -155,7 +155,7 @@ static Value weightOperand(Lowering &l, ElementsAttr value, bool transposed) {
   }
   auto type = RankedTensorType::get(shape, l.b.getF32Type());
   return kernel::WeightOp::create(l.b, l.loc, type, value, nullptr, permutation,
-                                  nullptr, nullptr);
+                                  nullptr, nullptr, nullptr);
 }
 
 /// An operand in the type that the product is computed in.
@@ -165,7 +165,7 @@ static Value operandOf(Lowering &l, Value onnx, Type compute, bool transposed,
   if (constant && right && constant.getElementType().isF32() &&
       l.rank(onnx) == 2 && constant.getNumElements() > 0)
     return weightOperand(l, constant, transposed);
-  Value tensor = l.cast(l.value(onnx), l.elementType(onnx), compute);
+  Value tensor = l.convert(l.value(onnx), l.elementType(onnx), compute);
   return transposed ? l.transpose(tensor, {1, 0}) : tensor;
 }
 
@@ -183,7 +183,7 @@ static LogicalResult lowerMatMul(Lowering &l, Node n) {
   Type element = l.elementType(a), compute = computeType(element);
   Value result = matmulTensors(l, operandOf(l, a, compute, false, false),
                                operandOf(l, c, compute, false, true));
-  l.set(n.out(), l.cast(result, compute, element));
+  l.set(n.out(), l.convert(result, compute, element));
   return success();
 }
 
@@ -214,7 +214,7 @@ static LogicalResult lowerGemm(Lowering &l, Node n) {
           l.dims(n.out())[2 - own.size() + i] != dim)
         return l.refuse("a C whose symbolic dims may broadcast is not "
                         "supported yet");
-    Value tensor = l.cast(l.value(c), element, compute);
+    Value tensor = l.convert(l.value(c), element, compute);
     operands.push_back({tensor, AffineMap::get(2, 0, exprs, l.b.getContext())});
   }
   if (operands.size() > 1 || alpha != 1)
@@ -231,7 +231,7 @@ static LogicalResult lowerGemm(Lowering &l, Node n) {
                         addend = s.mul(addend, s.constant(compute, beta));
                       return s.add(result, addend);
                     });
-  l.set(n.out(), l.cast(product, compute, element));
+  l.set(n.out(), l.convert(product, compute, element));
   return success();
 }
 

@@ -35,7 +35,8 @@ static Value poolKernel(Lowering &l, Value input, const Window &window,
   Value result = kernel::PoolOp::create(
                      l.b, l.loc, TypeRange(init.getType()), last, init, kind,
                      twoDims(window.kernel, 1), twoDims(window.strides, 1),
-                     twoDims(window.dilations, 1), pads)
+                     twoDims(window.dilations, 1), pads,
+                     /*is_unsigned=*/false)
                      .getResult(0);
   return fromChannelsLast(l, result, rank);
 }
@@ -58,7 +59,7 @@ static FailureOr<Window> poolWindow(Lowering &l, Node n) {
     return failure();
   Dims dims = {l.dims(n.in(0))[0], l.dims(n.in(0))[1]};
   llvm::append_range(dims, window->outputs);
-  dims = preferKnown(l, n.out(), dims);
+  dims = l.preferKnown(n.out(), dims);
   window->outputs.assign(dims.begin() + 2, dims.end());
   return window;
 }
@@ -195,7 +196,7 @@ static LogicalResult lowerAveragePool(Lowering &l, Node n) {
     return success();
   }
   Type compute = computeType(element);
-  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   Value sum = reduceWindow(l, input, *window, numberAttr(compute, 0),
                            [&](OpBuilder &nested, Value accumulator, Value tap,
                                ArrayRef<Value>) {
@@ -203,7 +204,7 @@ static LogicalResult lowerAveragePool(Lowering &l, Node n) {
                                                                tap);
                            });
   Value count = tapCount(l, input, *window, compute, countPadding);
-  l.set(n.out(), l.cast(divideByCount(l, sum, count), compute, element));
+  l.set(n.out(), l.convert(divideByCount(l, sum, count), compute, element));
   return success();
 }
 
@@ -229,7 +230,7 @@ static LogicalResult lowerLpPool(Lowering &l, Node n) {
     return failure();
   double p = n.integer("p", 2);
   Type element = l.elementType(n.in(0)), compute = computeType(element);
-  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   Value sum = reduceWindow(l, input, *window, numberAttr(compute, 0),
                            [&](OpBuilder &nested, Value accumulator, Value tap,
                                ArrayRef<Value>) {
@@ -252,7 +253,7 @@ static LogicalResult lowerGlobalPool(Lowering &l, Node n) {
     return l.refuse("the input must have rank 2 or more");
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   double p = n.integer("p", 2);
-  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
   TypedAttr start = kind == GlobalPool::Max ? lowestValue(compute, false)
                                             : numberAttr(compute, 0);
@@ -281,7 +282,7 @@ static LogicalResult lowerGlobalPool(Lowering &l, Node n) {
                                          : root(s, in[0], p);
     });
   }
-  l.set(n.out(), l.cast(l.keepAxes(result, axes), compute, element));
+  l.set(n.out(), l.convert(l.keepAxes(result, axes), compute, element));
   return success();
 }
 

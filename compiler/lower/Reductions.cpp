@@ -83,7 +83,7 @@ template <Reduction kind> static LogicalResult lowerReduce(Lowering &l, Node n) 
     isFloat = true;
     u = false;
   }
-  input = l.cast(input, element, compute);
+  input = l.convert(input, element, compute);
   TypedAttr start = numberAttr(number, kind == Reduction::Prod ? 1 : 0);
   if (kind == Reduction::Max || kind == Reduction::LogSumExp)
     start = lowestValue(number, u);
@@ -141,7 +141,7 @@ template <Reduction kind> static LogicalResult lowerReduce(Lowering &l, Node n) 
       });
     }
   }
-  result = l.cast(result, compute, element);
+  result = l.convert(result, compute, element);
   l.set(n.out(), keep ? l.keepAxes(result, *axes) : result);
   return success();
 }
@@ -193,7 +193,7 @@ static LogicalResult lowerCumulative(Lowering &l, Node n, bool product) {
   bool exclusive = n.integer("exclusive", 0), reverse = n.integer("reverse", 0);
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   Type number = signless(compute);
-  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   Dims dims = l.sizes(input), outer = dims;
   outer.erase(outer.begin() + *axis);
   OpBuilder &b = l.b;
@@ -229,7 +229,7 @@ static LogicalResult lowerCumulative(Lowering &l, Node n, bool product) {
         scf::YieldOp::create(l.b, loc, ValueRange{written, next});
         nested = l.b;
       });
-  l.set(n.out(), l.cast(loop.getResult(0), compute, element));
+  l.set(n.out(), l.convert(loop.getResult(0), compute, element));
   return success();
 }
 

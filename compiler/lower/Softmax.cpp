@@ -37,9 +37,9 @@ static LogicalResult lowerSoftmax(Lowering &l, Node n) {
   if (!axis)
     return l.refuse("axis is out of range");
   Type element = l.elementType(n.in(0)), compute = computeType(element);
-  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   l.set(n.out(),
-        l.cast(softmaxTensor(l, input, *axis, logarithm), compute, element));
+        l.convert(softmaxTensor(l, input, *axis, logarithm), compute, element));
   return success();
 }
 

@@ -20,8 +20,8 @@ Dims Lowering::sizes(Value tensor) {
   while (Operation *op = origin.getDefiningOp()) {
     if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
       origin = destination.getTiedOpOperand(cast<OpResult>(origin))->get();
-    else if (auto cast = dyn_cast<tensor::CastOp>(op))
-      origin = cast.getSource();
+    else if (auto view = dyn_cast<tensor::CastOp>(op))
+      origin = view.getSource();
     else
       break;
   }
@@ -66,7 +66,7 @@ Value Lowering::constantTensor(ElementsAttr value) {
                                    lowered.getElementType());
   if (bytes->count() > 64 && !bytes->isSplat())
     return kernel::WeightOp::create(b, loc, lowered, value, nullptr, nullptr,
-                                    nullptr, nullptr);
+                                    nullptr, nullptr, nullptr);
   if (bytes->isSplat()) {
     auto one = RankedTensorType::get({1}, lowered.getElementType());
     auto element = cast<DenseElementsAttr>(makeElements(one, bytes->bytes()));
@@ -299,19 +299,31 @@ Value Lowering::broadcastTo(Value onnx, ArrayRef<OpFoldResult> dims) {
   Dims own = this->dims(onnx);
   int64_t shift = dims.size() - own.size();
   Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  SmallVector<AffineExpr> exprs;
+  bool known = true;
+  for (auto [axis, size] : llvm::enumerate(own)) {
+    bool one = getConstantIntValue(size) == 1;
+    exprs.push_back(one ? b.getAffineConstantExpr(0)
+                        : b.getAffineDimExpr(axis + shift));
+    known &= getConstantIntValue(size) || size == dims[axis + shift];
+  }
+  if (known)
+    return map(element, dims,
+               {{tensor, AffineMap::get(dims.size(), 0, exprs, b.getContext())}},
+               [](OpBuilder &, ValueRange in) { return in[0]; });
+  // A dim that may be 1 at run time only.
   return pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> indices) {
     Scalars s{nested, loc};
     SmallVector<Value> position;
-    Value zero = arith::ConstantIndexOp::create(nested, loc, 0);
+    Value zero = s.integer(nested.getIndexType(), 0);
+    Value one = s.integer(nested.getIndexType(), 1);
     for (auto [axis, size] : llvm::enumerate(own)) {
       Value at = indices[axis + shift];
       if (getConstantIntValue(size) == 1)
         at = zero;
-      else if (auto dynamic = dyn_cast<Value>(size); dynamic && size != dims[axis + shift])
-        at = s.select(
-            s.compare(Comparison::Equal, dynamic,
-                      arith::ConstantIndexOp::create(nested, loc, 1), false),
-            zero, at);
+      else if (auto dynamic = dyn_cast<Value>(size))
+        at = s.select(s.compare(Comparison::Equal, dynamic, one, false), zero,
+                      at);
       position.push_back(at);
     }
     return tensor::ExtractOp::create(nested, loc, tensor, position);
@@ -474,7 +486,7 @@ Value Lowering::transpose(Value tensor, ArrayRef<int64_t> permutation) {
       ->getResult(0);
 }
 
-Value Lowering::cast(Value tensor, Type from, Type to) {
+Value Lowering::convert(Value tensor, Type from, Type to) {
   if (from == to)
     return tensor;
   return mapSame(signless(to), tensor, [&](OpBuilder &nested, ValueRange in) {

@@ -303,12 +303,12 @@ static LogicalResult lowerConvTranspose(Lowering &l, Node n) {
     return l.refuse("the bias does not fit the filter");
   Dims outDims = {l.dims(n.in(0))[0], l.attr(channels)};
   llvm::append_range(outDims, t.outputDims);
-  outDims = preferKnown(l, n.out(), outDims);
+  outDims = l.preferKnown(n.out(), outDims);
   t.outputDims.assign(outDims.begin() + 2, outDims.end());
 
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   int64_t rank = l.rank(n.in(0));
-  Value input = l.cast(l.value(n.in(0)), element, compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   ElementsAttr constant = l.constant(n.in(1));
   bool negativePads = llvm::any_of(
       llvm::concat<int64_t>(t.before, t.after), [](int64_t p) { return p < 0; });
@@ -333,12 +333,12 @@ static LogicalResult lowerConvTranspose(Lowering &l, Node n) {
       result = addBias(l, result, l.value(bias), 3);
     result = fromChannelsLast(l, result, rank);
   } else {
-    Value filter = l.cast(l.value(n.in(1)), element, compute);
+    Value filter = l.convert(l.value(n.in(1)), element, compute);
     result = lowerByInsertion(l, t, input, filter);
     if (bias)
-      result = addBias(l, result, l.cast(l.value(bias), element, compute), 1);
+      result = addBias(l, result, l.convert(l.value(bias), element, compute), 1);
   }
-  l.set(n.out(), l.cast(result, compute, element));
+  l.set(n.out(), l.convert(result, compute, element));
   return success();
 }
 

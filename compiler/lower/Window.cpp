@@ -182,14 +182,6 @@ Value onnxc::fromChannelsLast(Lowering &l, Value tensor, int64_t rank) {
   return l.reshape(tensor, {dims[0], dims[1], dims[3]});
 }
 
-Dims onnxc::preferKnown(Lowering &l, Value onnx, Dims dims) {
-  Dims known = l.knownDims(onnx);
-  for (auto [dim, better] : llvm::zip(dims, known))
-    if (better)
-      dim = better;
-  return dims;
-}
-
 Value onnxc::addBias(Lowering &l, Value tensor, Value bias, int64_t axis) {
   Dims dims = l.sizes(tensor);
   Type element = cast<RankedTensorType>(tensor.getType()).getElementType();

@@ -45,10 +45,6 @@ mlir::Value toChannelsLast(Lowering &l, mlir::Value tensor);
 /// The way back to `rank` dims.
 mlir::Value fromChannelsLast(Lowering &l, mlir::Value tensor, int64_t rank);
 
-/// `dims` with the symbolic dims that are known for `onnx` in their place, so
-/// that equal dims are the same value.
-Dims preferKnown(Lowering &l, mlir::Value onnx, Dims dims);
-
 /// `init[n, h, w, c] = ` the convolution of a channels-last input with zero
 /// padding `before`; the filter is [G, KH, KW, IC, OC]. The output's dims are
 /// given.

@@ -1,0 +1,469 @@
+//===- Gathers.cpp - Gather*, Scatter*, Compress, NonZero, TopK -----------===//
+
+#include "compiler/lower/Elementwise.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+/// An index operand's element as a position in [0, size): negative counts from
+/// the end; what is out of range is clamped, so that no memory outside is read.
+static Value position(Scalars &s, Value element, Type onnxType, Value size) {
+  Value at = s.toIndex(element, isUnsigned(onnxType));
+  Type index = s.b.getIndexType();
+  Value zero = s.integer(index, 0);
+  Value wrapped = s.select(s.compare(Comparison::Less, at, zero, false),
+                           s.add(at, size), at);
+  Value last = s.sub(size, s.integer(index, 1));
+  return s.max(s.min(wrapped, last, false), zero, false);
+}
+
+static LogicalResult lowerGather(Lowering &l, Node n) {
+  Value data = n.in(0), indices = n.in(1);
+  int64_t rank = l.rank(data), indexRank = l.rank(indices);
+  auto axis = normalizeAxis(n.integer("axis", 0), rank);
+  if (!axis)
+    return l.refuse("axis is out of range");
+  Dims source = l.dims(data), indexDims = l.dims(indices), dims;
+  dims.append(source.begin(), source.begin() + *axis);
+  llvm::append_range(dims, indexDims);
+  dims.append(source.begin() + *axis + 1, source.end());
+  dims = l.preferKnown(n.out(), dims);
+  Value tensor = l.value(data);
+  Type element = signless(l.elementType(data));
+  auto constants = l.integers(indices);
+  if (constants && constants->size() == 1 && indexRank == 0) {
+    // One constant index: a slice.
+    int64_t at = (*constants)[0], size = l.staticDim(data, *axis);
+    if (size >= 0 && (at < -size || at >= size))
+      return l.refuse("index " + Twine(at) + " is out of range");
+    Dims offsets(rank, l.attr(0)), ones(rank, l.attr(1)), sizes = source;
+    offsets[*axis] = at < 0 ? l.max(l.add(source[*axis], l.attr(at)), l.attr(0))
+                            : l.attr(at);
+    sizes[*axis] = l.attr(1);
+    l.set(n.out(), tensor::ExtractSliceOp::create(
+                       l.b, l.loc, tensorType(element, dims), tensor, offsets,
+                       sizes, ones));
+    return success();
+  }
+  Value indexTensor = l.value(indices), size = l.index(source[*axis]);
+  Type indexType = l.elementType(indices);
+  l.set(n.out(),
+        l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+          Scalars s{nested, l.loc};
+          Value chosen = tensor::ExtractOp::create(
+              nested, l.loc, indexTensor, at.slice(*axis, indexRank));
+          SmallVector<Value> from(at.take_front(*axis));
+          from.push_back(position(s, chosen, indexType, size));
+          llvm::append_range(from, at.drop_front(*axis + indexRank));
+          return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+        }));
+  return success();
+}
+
+static LogicalResult lowerGatherElements(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  auto axis = normalizeAxis(n.integer("axis", 0), rank);
+  if (!axis || l.rank(n.in(1)) != rank)
+    return l.refuse("axis or the indices' rank does not fit the data");
+  Value tensor = l.value(n.in(0)), indices = l.value(n.in(1));
+  Value size = l.index(l.dims(n.in(0))[*axis]);
+  Type indexType = l.elementType(n.in(1));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(n.in(0))), l.dims(n.in(1)),
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 Scalars s{nested, l.loc};
+                 Value chosen = tensor::ExtractOp::create(nested, l.loc,
+                                                          indices, at);
+                 SmallVector<Value> from(at);
+                 from[*axis] = position(s, chosen, indexType, size);
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
+  return success();
+}
+
+static LogicalResult lowerGatherND(Lowering &l, Node n) {
+  Value data = n.in(0), indices = n.in(1);
+  int64_t rank = l.rank(data), indexRank = l.rank(indices);
+  int64_t batch = n.integer("batch_dims", 0);
+  int64_t depth = indexRank > 0 ? l.staticDim(indices, indexRank - 1) : -1;
+  if (depth < 0 || batch < 0 || batch >= indexRank || batch + depth > rank)
+    return l.refuse("the indices' last dim must be a constant that fits the "
+                    "data's rank");
+  Dims source = l.dims(data), dims = l.dims(indices);
+  dims.pop_back();
+  dims.append(source.begin() + batch + depth, source.end());
+  dims = l.preferKnown(n.out(), dims);
+  SmallVector<Value> sizes;
+  for (OpFoldResult dim : source)
+    sizes.push_back(l.index(dim));
+  Value tensor = l.value(data), indexTensor = l.value(indices);
+  Type indexType = l.elementType(indices);
+  l.set(n.out(), l.pull(signless(l.elementType(data)), dims,
+                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                          Scalars s{nested, l.loc};
+                          SmallVector<Value> from(at.take_front(batch));
+                          for (int64_t i = 0; i < depth; ++i) {
+                            SmallVector<Value> where(
+                                at.take_front(indexRank - 1));
+                            where.push_back(
+                                s.integer(nested.getIndexType(), i));
+                            Value chosen = tensor::ExtractOp::create(
+                                nested, l.loc, indexTensor, where);
+                            from.push_back(position(s, chosen, indexType,
+                                                    sizes[batch + i]));
+                          }
+                          llvm::append_range(from,
+                                             at.drop_front(indexRank - 1));
+                          return tensor::ExtractOp::create(nested, l.loc,
+                                                           tensor, from);
+                        }));
+  return success();
+}
+
+/// `old` combined with `update` as the attribute `reduction` says.
+static Value reduced(Scalars &s, StringRef reduction, Value old, Value update,
+                     bool isUnsigned) {
+  if (reduction == "add")
+    return s.add(old, update);
+  if (reduction == "mul")
+    return s.mul(old, update);
+  if (reduction == "max")
+    return s.max(old, update, isUnsigned);
+  if (reduction == "min")
+    return s.min(old, update, isUnsigned);
+  return update;
+}
+
+/// Loops over `dims` in row-major order; the body updates a tensor.
+static Value
+scatterLoop(Lowering &l, ArrayRef<OpFoldResult> dims, Value tensor,
+            function_ref<Value(Scalars &, ArrayRef<Value>, Value)> body) {
+  SmallVector<Value> low, high, step;
+  for (OpFoldResult dim : dims) {
+    low.push_back(l.index(0));
+    high.push_back(l.index(dim));
+    step.push_back(l.index(1));
+  }
+  if (dims.empty()) {
+    Scalars s{l.b, l.loc};
+    return body(s, {}, tensor);
+  }
+  return scf::buildLoopNest(
+             l.b, l.loc, low, high, step, tensor,
+             [&](OpBuilder &nested, Location loc, ValueRange at,
+                 ValueRange state) -> scf::ValueVector {
+               Scalars s{nested, loc};
+               return {body(s, SmallVector<Value>(at), state[0])};
+             })
+      .results[0];
+}
+
+static LogicalResult lowerScatterElements(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  auto axis = normalizeAxis(n.integer("axis", 0), rank);
+  if (!axis || l.rank(n.in(1)) != rank)
+    return l.refuse("axis or the indices' rank does not fit the data");
+  StringRef reduction = n.string("reduction", "none");
+  bool u = isUnsigned(l.elementType(n.in(0)));
+  Value indices = l.value(n.in(1)), updates = l.value(n.in(2));
+  Value size = l.index(l.dims(n.in(0))[*axis]);
+  Type indexType = l.elementType(n.in(1));
+  l.set(n.out(),
+        scatterLoop(l, l.dims(n.in(1)), l.value(n.in(0)),
+                    [&](Scalars &s, ArrayRef<Value> at, Value state) -> Value {
+                      Value chosen =
+                          tensor::ExtractOp::create(s.b, s.loc, indices, at);
+                      Value update =
+                          tensor::ExtractOp::create(s.b, s.loc, updates, at);
+                      SmallVector<Value> where(at);
+                      where[*axis] = position(s, chosen, indexType, size);
+                      if (reduction != "none") {
+                        Value old = tensor::ExtractOp::create(s.b, s.loc, state,
+                                                              where);
+                        update = reduced(s, reduction, old, update, u);
+                      }
+                      return tensor::InsertOp::create(s.b, s.loc, update, state,
+                                                      where);
+                    }));
+  return success();
+}
+
+static LogicalResult lowerScatterND(Lowering &l, Node n) {
+  Value data = n.in(0), indices = n.in(1);
+  int64_t rank = l.rank(data), indexRank = l.rank(indices);
+  int64_t depth = indexRank > 0 ? l.staticDim(indices, indexRank - 1) : -1;
+  if (depth < 0 || depth > rank)
+    return l.refuse("the indices' last dim must be a constant that fits the "
+                    "data's rank");
+  StringRef reduction = n.string("reduction", "none");
+  bool u = isUnsigned(l.elementType(data));
+  Value indexTensor = l.value(indices), updates = l.value(n.in(2));
+  Dims source = l.dims(data);
+  SmallVector<Value> sizes;
+  for (OpFoldResult dim : source)
+    sizes.push_back(l.index(dim));
+  Dims loops = l.dims(indices);
+  loops.pop_back();
+  loops.append(source.begin() + depth, source.end());
+  Type indexType = l.elementType(indices);
+  l.set(n.out(),
+        scatterLoop(l, loops, l.value(data),
+                    [&](Scalars &s, ArrayRef<Value> at, Value state) -> Value {
+                      SmallVector<Value> where;
+                      for (int64_t i = 0; i < depth; ++i) {
+                        SmallVector<Value> from(at.take_front(indexRank - 1));
+                        from.push_back(s.integer(s.b.getIndexType(), i));
+                        Value chosen = tensor::ExtractOp::create(
+                            s.b, s.loc, indexTensor, from);
+                        where.push_back(
+                            position(s, chosen, indexType, sizes[i]));
+                      }
+                      llvm::append_range(where, at.drop_front(indexRank - 1));
+                      Value update =
+                          tensor::ExtractOp::create(s.b, s.loc, updates, at);
+                      if (reduction != "none") {
+                        Value old = tensor::ExtractOp::create(s.b, s.loc, state,
+                                                              where);
+                        update = reduced(s, reduction, old, update, u);
+                      }
+                      return tensor::InsertOp::create(s.b, s.loc, update, state,
+                                                      where);
+                    }));
+  return success();
+}
+
+/// k passes: each finds, along the axis, the best element after the one that
+/// the pass before found.
+static LogicalResult lowerTopK(Lowering &l, Node n) {
+  Value input = n.in(0);
+  auto axis = normalizeAxis(n.integer("axis", -1), l.rank(input));
+  auto count = l.elements(n.in(1));
+  if (!axis || !count || count->size() != 1)
+    return l.refuse("axis or K does not fit the input");
+  bool largest = n.integer("largest", 1);
+  Type onnxType = l.elementType(input), element = signless(onnxType);
+  bool u = isUnsigned(onnxType);
+  Type i64 = l.b.getI64Type();
+  Value tensor = l.value(input);
+  Dims dims = l.dims(input), outer = dims, result = dims;
+  int64_t rank = dims.size();
+  outer.erase(outer.begin() + *axis);
+  // Not more than there are.
+  result[*axis] = l.max(l.min((*count)[0], dims[*axis]), l.attr(0));
+  if (n.out(0))
+    result = l.preferKnown(n.out(0), result);
+  Value previous = l.filled(i64, outer, l.b.getI64IntegerAttr(-1));
+  Value values = l.empty(element, result), indices = l.empty(i64, result);
+  Comparison better = largest ? Comparison::Greater : Comparison::Less;
+  auto loop = scf::ForOp::create(
+      l.b, l.loc, l.index(0), l.index(result[*axis]), l.index(1),
+      ValueRange{previous, values, indices},
+      [&](OpBuilder &nested, Location loc, Value pass, ValueRange state) {
+        OpBuilder saved = l.b;
+        l.b = nested;
+        auto elementAt = [&](Scalars &s, ArrayRef<Value> outerAt, Value at) {
+          SmallVector<Value> where(outerAt);
+          where.insert(where.begin() + *axis, s.toIndex(at));
+          return Value(tensor::ExtractOp::create(s.b, loc, tensor, where));
+        };
+        Value best = l.reduceWith(
+            tensor, state[0], *axis, l.b.getI64IntegerAttr(-1),
+            [&](OpBuilder &inner, Value acc, Value x, Value last) -> Value {
+              Scalars s{inner, loc};
+              SmallVector<Value> outerAt;
+              for (int64_t i = 0; i < rank; ++i)
+                if (i != *axis)
+                  outerAt.push_back(linalg::IndexOp::create(inner, loc, i));
+              Value at =
+                  s.fromIndex(linalg::IndexOp::create(inner, loc, *axis), i64);
+              Value none = s.integer(i64, 0);
+              Value lastElement = elementAt(s, outerAt, s.max(last, none, false));
+              Value bestElement = elementAt(s, outerAt, s.max(acc, none, false));
+              // After the last one: worse, or as good and further on.
+              Value isFirst = s.compare(Comparison::Less, last, none, false);
+              Value worse = s.compare(better, lastElement, x, u);
+              Value tied = s.logicalAnd(
+                  s.compare(Comparison::Equal, x, lastElement, u),
+                  s.compare(Comparison::Greater, at, last, false));
+              Value after = s.logicalOr(isFirst, s.logicalOr(worse, tied));
+              Value improves = s.logicalOr(
+                  s.compare(Comparison::Less, acc, none, false),
+                  s.compare(better, x, bestElement, u));
+              return s.select(s.logicalAnd(after, improves), at, acc);
+            });
+        Value chosen = l.pull(element, outer, [&](OpBuilder &inner,
+                                                  ArrayRef<Value> at) {
+          Scalars s{inner, loc};
+          Value where = tensor::ExtractOp::create(inner, loc, best, at);
+          return elementAt(s, at, s.max(where, s.integer(i64, 0), false));
+        });
+        Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
+        offsets[*axis] = pass;
+        sizes[*axis] = l.attr(1);
+        Value nextValues = l.insertSlice(chosen, state[1], offsets, sizes, ones);
+        Value nextIndices = l.insertSlice(best, state[2], offsets, sizes, ones);
+        scf::YieldOp::create(l.b, loc, ValueRange{best, nextValues, nextIndices});
+        l.b = saved;
+      });
+  if (n.out(0))
+    l.set(n.out(0), loop.getResult(1));
+  if (n.out(1))
+    l.set(n.out(1), loop.getResult(2));
+  return success();
+}
+
+/// The number of true elements of a lowered tensor of i1 as an index.
+static Value countTrue(Lowering &l, Value condition) {
+  int64_t rank = cast<RankedTensorType>(condition.getType()).getRank();
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  Value count = l.reduce(condition, axes, l.b.getI64IntegerAttr(0),
+                         [&](OpBuilder &nested, Value acc, Value x) -> Value {
+                           Scalars s{nested, l.loc};
+                           return s.add(acc, arith::ExtUIOp::create(
+                                                 nested, l.loc,
+                                                 nested.getI64Type(), x));
+                         });
+  Value scalar = tensor::ExtractOp::create(l.b, l.loc, count, ValueRange());
+  return Scalars{l.b, l.loc}.toIndex(scalar);
+}
+
+/// Loops over `dims`; where the condition holds the body writes at the next
+/// place of a tensor.
+static Value compact(
+    Lowering &l, ArrayRef<OpFoldResult> dims, Value into,
+    function_ref<Value(OpBuilder &, ArrayRef<Value>)> condition,
+    function_ref<Value(OpBuilder &, ArrayRef<Value>, Value, Value)> write) {
+  SmallVector<Value> low, high, step;
+  for (OpFoldResult dim : dims) {
+    low.push_back(l.index(0));
+    high.push_back(l.index(dim));
+    step.push_back(l.index(1));
+  }
+  return scf::buildLoopNest(
+             l.b, l.loc, low, high, step, ValueRange{into, l.index(0)},
+             [&](OpBuilder &nested, Location loc, ValueRange at,
+                 ValueRange state) -> scf::ValueVector {
+               SmallVector<Value> where(at);
+               Value holds = condition(nested, where);
+               auto choice = scf::IfOp::create(
+                   nested, loc, holds,
+                   [&](OpBuilder &then, Location) {
+                     Value written = write(then, where, state[0], state[1]);
+                     Value one = arith::ConstantIndexOp::create(then, loc, 1);
+                     Value next =
+                         arith::AddIOp::create(then, loc, state[1], one);
+                     scf::YieldOp::create(then, loc, ValueRange{written, next});
+                   },
+                   [&](OpBuilder &otherwise, Location) {
+                     scf::YieldOp::create(otherwise, loc, state);
+                   });
+               return {choice.getResult(0), choice.getResult(1)};
+             })
+      .results[0];
+}
+
+static LogicalResult lowerNonZero(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  if (rank == 0)
+    return l.refuse("a scalar input is not supported yet");
+  Type type = l.elementType(n.in(0)), i1 = l.b.getI1Type(),
+       i64 = l.b.getI64Type();
+  Value condition = l.convert(l.value(n.in(0)), type, i1);
+  Value count = countTrue(l, condition);
+  Value into = l.empty(i64, {l.attr(rank), OpFoldResult(count)});
+  l.set(n.out(),
+        compact(
+            l, l.dims(n.in(0)), into,
+            [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+              return tensor::ExtractOp::create(nested, l.loc, condition, at);
+            },
+            [&](OpBuilder &nested, ArrayRef<Value> at, Value state,
+                Value place) {
+              Scalars s{nested, l.loc};
+              for (int64_t i = 0; i < rank; ++i)
+                state = tensor::InsertOp::create(
+                    nested, l.loc, s.fromIndex(at[i], i64), state,
+                    ValueRange{s.integer(nested.getIndexType(), i), place});
+              return state;
+            }));
+  return success();
+}
+
+static LogicalResult lowerCompress(Lowering &l, Node n) {
+  Value data = n.in(0);
+  int64_t rank = l.rank(data);
+  Value tensor = l.value(data), condition = l.value(n.in(1));
+  Dims dims = l.dims(data);
+  int64_t along = 0;
+  if (n.has("axis")) {
+    auto axis = normalizeAxis(n.integer("axis", 0), rank);
+    if (!axis)
+      return l.refuse("axis is out of range");
+    along = *axis;
+  } else {
+    dims = {l.product(dims)};
+    tensor = l.reshape(tensor, dims);
+    rank = 1;
+  }
+  // A condition that is longer than the axis counts as far as the axis goes.
+  Dims length = {l.min(l.dims(n.in(1))[0], dims[along])};
+  Value used = l.slice(condition, {l.attr(0)}, length, {l.attr(1)});
+  Value count = countTrue(l, used);
+  Value chosen = compact(
+      l, length, l.empty(l.b.getIndexType(), {OpFoldResult(count)}),
+      [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+        return tensor::ExtractOp::create(nested, l.loc, used, at);
+      },
+      [&](OpBuilder &nested, ArrayRef<Value> at, Value state,
+          Value place) -> Value {
+        return tensor::InsertOp::create(nested, l.loc, at[0], state, place);
+      });
+  Dims result = dims;
+  result[along] = count;
+  l.set(n.out(), l.pull(signless(l.elementType(data)), result,
+                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                          SmallVector<Value> from(at);
+                          from[along] = tensor::ExtractOp::create(
+                              nested, l.loc, chosen, at[along]);
+                          return tensor::ExtractOp::create(nested, l.loc,
+                                                           tensor, from);
+                        }));
+  return success();
+}
+
+static LogicalResult lowerReverseSequence(Lowering &l, Node n) {
+  int64_t time = n.integer("time_axis", 0), batch = n.integer("batch_axis", 1);
+  if (l.rank(n.in(0)) < 2 || time + batch != 1 || (time != 0 && time != 1))
+    return l.refuse("time_axis and batch_axis must be 0 and 1");
+  Value tensor = l.value(n.in(0)), lengths = l.value(n.in(1));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(n.in(0))), l.dims(n.in(0)),
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 Scalars s{nested, l.loc};
+                 Value length = s.toIndex(tensor::ExtractOp::create(
+                     nested, l.loc, lengths, at[batch]));
+                 Value mirrored =
+                     s.sub(s.sub(length, at[time]),
+                           s.integer(nested.getIndexType(), 1));
+                 SmallVector<Value> from(at);
+                 from[time] = s.select(
+                     s.compare(Comparison::Less, at[time], length, false),
+                     mirrored, at[time]);
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
+  return success();
+}
+
+void onnxc::addGathers(LoweringTable &table) {
+  table.onOp("Gather", lowerGather);
+  table.onOp("GatherElements", lowerGatherElements);
+  table.onOp("GatherND", lowerGatherND);
+  table.onOp("ScatterElements", lowerScatterElements);
+  table.onOp("ScatterND", lowerScatterND);
+  table.onOp("TopK", lowerTopK);
+  table.onOp("NonZero", lowerNonZero);
+  table.onOp("Compress", lowerCompress);
+  table.onOp("ReverseSequence", lowerReverseSequence);
+}

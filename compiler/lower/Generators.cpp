@@ -1,0 +1,234 @@
+//===- Generators.cpp - Tensors made from shapes and numbers --------------===//
+
+#include "compiler/lower/Elementwise.h"
+#include "dialects/onnx/Elements.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+static LogicalResult lowerConstantOfShape(Lowering &l, Node n) {
+  Type element = signless(l.elementType(n.out()));
+  TypedAttr value = numberAttr(element, 0);
+  if (auto given = n.op->getAttrOfType<ElementsAttr>("value")) {
+    std::optional<ElementBytes> bytes = elementBytes(given);
+    if (!bytes || bytes->count() != 1)
+      return l.refuse("value must have one element");
+    auto one = RankedTensorType::get({1}, element);
+    auto dense = cast<DenseElementsAttr>(makeElements(one, bytes->element(0)));
+    value = cast<TypedAttr>(dense.getSplatValue<Attribute>());
+  }
+  auto dims = l.elements(n.in(0));
+  if (!dims)
+    return l.refuse("a shape operand of unknown length is not supported yet");
+  Dims positive;
+  for (OpFoldResult dim : *dims)
+    positive.push_back(l.max(dim, l.attr(0)));
+  l.set(n.out(), l.filled(element, l.preferKnown(n.out(), positive), value));
+  return success();
+}
+
+static LogicalResult lowerExpand(Lowering &l, Node n) {
+  auto shape = l.elements(n.in(1));
+  if (!shape)
+    return l.refuse("a shape operand of unknown length is not supported yet");
+  Dims own = l.dims(n.in(0));
+  size_t rank = std::max(own.size(), shape->size());
+  Dims dims;
+  Scalars s{l.b, l.loc};
+  for (size_t d = 0; d < rank; ++d) {
+    auto at = [&](ArrayRef<OpFoldResult> list) {
+      size_t missing = rank - list.size();
+      return d < missing ? l.attr(1) : list[d - missing];
+    };
+    OpFoldResult x = at(own), y = at(*shape);
+    auto xConstant = getConstantIntValue(x), yConstant = getConstantIntValue(y);
+    if (yConstant == 1 || (xConstant && *xConstant != 1))
+      dims.push_back(x);
+    else if (xConstant == 1 || yConstant)
+      dims.push_back(y);
+    else
+      dims.push_back(getAsOpFoldResult(
+          s.select(s.compare(Comparison::Equal, l.index(y), l.index(1), false),
+                   l.index(x), l.index(y))));
+  }
+  dims = l.preferKnown(n.out(), dims);
+  l.set(n.out(), l.broadcastTo(n.in(0), dims));
+  return success();
+}
+
+static LogicalResult lowerTile(Lowering &l, Node n) {
+  auto repeats = l.elements(n.in(1));
+  Dims own = l.dims(n.in(0)), dims;
+  if (!repeats || repeats->size() != own.size())
+    return l.refuse("repeats do not fit the input's rank");
+  SmallVector<Value> sizes;
+  for (auto [dim, count] : llvm::zip(own, *repeats)) {
+    dims.push_back(l.mul(dim, l.max(count, l.attr(0))));
+    sizes.push_back(l.index(dim));
+  }
+  dims = l.preferKnown(n.out(), dims);
+  Value tensor = l.value(n.in(0));
+  l.set(n.out(), l.pull(signless(l.elementType(n.in(0))), dims,
+                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                          SmallVector<Value> from;
+                          for (auto [position, size] : llvm::zip(at, sizes))
+                            from.push_back(arith::RemUIOp::create(
+                                nested, l.loc, position, size));
+                          return tensor::ExtractOp::create(nested, l.loc,
+                                                           tensor, from);
+                        }));
+  return success();
+}
+
+/// The one element of a tensor.
+static Value scalarOf(Lowering &l, Value onnx) {
+  SmallVector<Value> at(l.rank(onnx), l.index(0));
+  return tensor::ExtractOp::create(l.b, l.loc, l.value(onnx), at);
+}
+
+static LogicalResult lowerRange(Lowering &l, Node n) {
+  Type type = l.elementType(n.out()), element = signless(type);
+  Value start = scalarOf(l, n.in(0)), limit = scalarOf(l, n.in(1)),
+        delta = scalarOf(l, n.in(2));
+  Scalars s{l.b, l.loc};
+  Value count;
+  if (isa<FloatType>(type)) {
+    Value span = s.div(s.sub(widen(s, limit), widen(s, start)), widen(s, delta),
+                       false);
+    Value steps = toFloat(s, s.ceil(span), l.b.getF64Type());
+    steps = s.saturate(steps, l.b.getI64Type());
+    count = s.toIndex(steps);
+  } else {
+    Type index = l.b.getIndexType();
+    bool u = isUnsigned(type);
+    Value first = s.toIndex(start, u), last = s.toIndex(limit, u),
+          step = s.toIndex(delta, u);
+    Value zero = s.integer(index, 0);
+    step = s.select(s.compare(Comparison::Equal, step, zero, false),
+                    s.integer(index, 1), step);
+    count = arith::CeilDivSIOp::create(l.b, l.loc, s.sub(last, first), step);
+  }
+  Dims dims = {l.max(OpFoldResult(count), l.attr(0))};
+  dims = l.preferKnown(n.out(), dims);
+  l.set(n.out(), l.pull(element, dims, [&](OpBuilder &nested,
+                                           ArrayRef<Value> at) {
+          Scalars inner{nested, l.loc};
+          Value x = inner.fromIndex(at[0], isa<FloatType>(type)
+                                               ? computeType(type)
+                                               : element);
+          Value result = inner.add(widen(inner, start),
+                                   inner.mul(x, widen(inner, delta)));
+          return isa<FloatType>(type) ? toFloat(inner, result, element)
+                                      : result;
+        }));
+  return success();
+}
+
+static LogicalResult lowerOneHot(Lowering &l, Node n) {
+  Value indices = n.in(0), values = n.in(2);
+  int64_t rank = l.rank(indices) + 1;
+  auto axis = normalizeAxis(n.integer("axis", -1), rank);
+  if (!axis)
+    return l.refuse("axis is out of range");
+  Scalars s{l.b, l.loc};
+  OpFoldResult depth;
+  auto known = isa<FloatType>(l.elementType(n.in(1)))
+                   ? std::optional<Dims>()
+                   : l.elements(n.in(1));
+  if (known && known->size() == 1) {
+    depth = (*known)[0];
+  } else if (auto constant = l.reals(n.in(1), 1)) {
+    depth = l.attr(static_cast<int64_t>((*constant)[0]));
+  } else {
+    Value scalar = s.convert(scalarOf(l, n.in(1)), l.elementType(n.in(1)),
+                             l.b.getI64Type());
+    depth = s.toIndex(scalar);
+  }
+  depth = l.max(depth, l.attr(0));
+  Dims dims = l.dims(indices);
+  dims.insert(dims.begin() + *axis, depth);
+  dims = l.preferKnown(n.out(), dims);
+  Value size = l.index(depth), tensor = l.value(indices);
+  Value both = l.value(values);
+  Value off = tensor::ExtractOp::create(l.b, l.loc, both, l.index(0));
+  Value on = tensor::ExtractOp::create(l.b, l.loc, both, l.index(1));
+  Type indexType = l.elementType(indices);
+  l.set(n.out(), l.pull(signless(l.elementType(values)), dims,
+                        [&](OpBuilder &nested, ArrayRef<Value> at) {
+                          Scalars inner{nested, l.loc};
+                          SmallVector<Value> from(at);
+                          from.erase(from.begin() + *axis);
+                          Value hot = tensor::ExtractOp::create(
+                              nested, l.loc, tensor, from);
+                          hot = inner.convert(hot, indexType,
+                                              nested.getI64Type());
+                          hot = inner.toIndex(hot);
+                          Value zero =
+                              inner.integer(nested.getIndexType(), 0);
+                          hot = inner.select(
+                              inner.compare(Comparison::Less, hot, zero, false),
+                              inner.add(hot, size), hot);
+                          return inner.select(
+                              inner.compare(Comparison::Equal, hot, at[*axis],
+                                            false),
+                              on, off);
+                        }));
+  return success();
+}
+
+static LogicalResult lowerEyeLike(Lowering &l, Node n) {
+  Type element = signless(l.elementType(n.out()));
+  int64_t k = n.integer("k", 0);
+  l.set(n.out(), l.pull(element, l.dims(n.in(0)),
+                        [&](OpBuilder &nested, ArrayRef<Value> at) {
+                          Scalars s{nested, l.loc};
+                          Value column = s.sub(
+                              at[1], s.integer(nested.getIndexType(), k));
+                          return s.select(s.compare(Comparison::Equal, at[0],
+                                                    column, false),
+                                          s.constant(element, 1),
+                                          s.constant(element, 0));
+                        }));
+  return success();
+}
+
+static LogicalResult lowerTrilu(Lowering &l, Node n) {
+  bool upper = n.integer("upper", 1);
+  int64_t rank = l.rank(n.in(0));
+  if (rank < 2)
+    return l.refuse("the input must have rank 2 or more");
+  OpFoldResult k = l.attr(0);
+  if (n.in(1)) {
+    auto given = l.elements(n.in(1));
+    if (!given || given->size() != 1)
+      return l.refuse("k must have one element");
+    k = (*given)[0];
+  }
+  Value diagonal = l.index(k);
+  Dims dims = l.dims(n.in(0));
+  Type element = signless(l.elementType(n.in(0)));
+  l.set(n.out(),
+        l.map(element, dims,
+              {{l.value(n.in(0)), l.b.getMultiDimIdentityMap(rank)}},
+              [&](OpBuilder &nested, ValueRange in) {
+                Scalars s{nested, l.loc};
+                Value row = linalg::IndexOp::create(nested, l.loc, rank - 2);
+                Value column = linalg::IndexOp::create(nested, l.loc, rank - 1);
+                Value edge = s.add(row, diagonal);
+                Value keep = s.compare(upper ? Comparison::GreaterOrEqual
+                                             : Comparison::LessOrEqual,
+                                       column, edge, false);
+                return s.select(keep, in[0], s.constant(element, 0));
+              }));
+  return success();
+}
+
+void onnxc::addGenerators(LoweringTable &table) {
+  table.onOp("ConstantOfShape", lowerConstantOfShape);
+  table.onOp("Expand", lowerExpand);
+  table.onOp("Tile", lowerTile);
+  table.onOp("Range", lowerRange);
+  table.onOp("OneHot", lowerOneHot);
+  table.onOp("EyeLike", lowerEyeLike);
+  table.onOp("Trilu", lowerTrilu);
+}

@@ -1,0 +1,369 @@
+//===- Normalizations.cpp - Batch, layer, instance, group and the like ----===//
+
+#include "compiler/lower/Elementwise.h"
+#include "compiler/lower/Window.h"
+#include "dialects/onnx/Elements.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace onnxc;
+
+/// The map of an operand aligned to the right of `rank` dims; dims of size 1
+/// repeat.
+static AffineMap alignedRight(Lowering &l, ArrayRef<OpFoldResult> own,
+                              int64_t rank) {
+  SmallVector<AffineExpr> exprs;
+  for (auto [i, dim] : llvm::enumerate(own))
+    exprs.push_back(getConstantIntValue(dim) == 1
+                        ? l.b.getAffineConstantExpr(0)
+                        : l.b.getAffineDimExpr(rank - own.size() + i));
+  return AffineMap::get(rank, 0, exprs, l.b.getContext());
+}
+
+static Value countAs(Lowering &l, OpFoldResult count, Type type) {
+  Scalars s{l.b, l.loc};
+  if (auto constant = getConstantIntValue(count))
+    return s.constant(type, *constant);
+  return s.fromIndex(l.index(count), type);
+}
+
+static OpFoldResult axesCount(Lowering &l, Value tensor,
+                              ArrayRef<int64_t> axes) {
+  Dims dims = l.sizes(tensor);
+  OpFoldResult count = l.attr(1);
+  for (int64_t axis : axes)
+    count = l.mul(count, dims[axis]);
+  return count;
+}
+
+static Value meanOf(Lowering &l, Value tensor, ArrayRef<int64_t> axes) {
+  Type type = cast<RankedTensorType>(tensor.getType()).getElementType();
+  Value sum = l.reduce(tensor, axes, numberAttr(type, 0),
+                       [&](OpBuilder &nested, Value acc, Value x) {
+                         return Scalars{nested, l.loc}.accumulate(acc, x);
+                       });
+  Value count = countAs(l, axesCount(l, tensor, axes), type);
+  return l.mapSame(type, sum, [&](OpBuilder &nested, ValueRange in) {
+    return Scalars{nested, l.loc}.div(in[0], count, false);
+  });
+}
+
+/// The mean of (x - mean)^2.
+static Value varianceOf(Lowering &l, Value tensor, Value mean,
+                        ArrayRef<int64_t> axes) {
+  Type type = cast<RankedTensorType>(tensor.getType()).getElementType();
+  Value sum = l.reduceWith(tensor, mean, axes, numberAttr(type, 0),
+                           [&](OpBuilder &nested, Value acc, Value x, Value m) {
+                             Scalars s{nested, l.loc};
+                             Value d = s.sub(x, m);
+                             return s.accumulate(acc, s.mul(d, d));
+                           });
+  Value count = countAs(l, axesCount(l, tensor, axes), type);
+  return l.mapSame(type, sum, [&](OpBuilder &nested, ValueRange in) {
+    return Scalars{nested, l.loc}.div(in[0], count, false);
+  });
+}
+
+/// 1 / sqrt(x + epsilon)
+static Value inverseRoot(Lowering &l, Value tensor, double epsilon) {
+  Type type = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return l.mapSame(type, tensor, [&](OpBuilder &nested, ValueRange in) {
+    Scalars s{nested, l.loc};
+    Value root = s.sqrt(s.add(in[0], s.constant(type, epsilon)));
+    return s.div(s.constant(type, 1), root, false);
+  });
+}
+
+/// (x - mean) * inverse * scale + bias; mean, scale and bias may be absent.
+static Value normalize(Lowering &l, Value tensor, ArrayRef<int64_t> axes,
+                       Value mean, Value inverse, MappedOperand scale,
+                       MappedOperand bias) {
+  Dims dims = l.sizes(tensor);
+  int64_t rank = dims.size();
+  Type type = cast<RankedTensorType>(tensor.getType()).getElementType();
+  SmallVector<AffineExpr> kept;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    if (!llvm::is_contained(axes, axis))
+      kept.push_back(l.b.getAffineDimExpr(axis));
+  AffineMap outer = AffineMap::get(rank, 0, kept, l.b.getContext());
+  SmallVector<MappedOperand> operands = {
+      {tensor, l.b.getMultiDimIdentityMap(rank)}, {inverse, outer}};
+  if (mean)
+    operands.push_back({mean, outer});
+  if (scale.tensor)
+    operands.push_back(scale);
+  if (bias.tensor)
+    operands.push_back(bias);
+  return l.map(type, dims, operands, [&](OpBuilder &nested, ValueRange in) {
+    Scalars s{nested, l.loc};
+    size_t next = 2;
+    Value x = in[0];
+    if (mean)
+      x = s.sub(x, in[next++]);
+    x = s.mul(x, in[1]);
+    if (scale.tensor)
+      x = s.mul(x, in[next++]);
+    if (bias.tensor)
+      x = s.add(x, in[next++]);
+    return x;
+  });
+}
+
+/// An onnx value in the type that a normalization computes in.
+static Value inType(Lowering &l, Value onnx, Type type) {
+  return l.convert(l.value(onnx), l.elementType(onnx), type);
+}
+
+static LogicalResult lowerBatchNormalization(Lowering &l, Node n) {
+  if (n.integer("training_mode", 0))
+    return l.refuse("training_mode = 1 is not supported yet");
+  Value x = n.in(0);
+  int64_t rank = l.rank(x);
+  if (rank < 1)
+    return l.refuse("the input must have rank 1 or more");
+  double epsilon = n.real("epsilon", 1e-5);
+  Type element = l.elementType(x), compute = computeType(element);
+  Dims dims = l.dims(x);
+  int64_t axis = rank > 1 ? 1 : 0;
+  AffineMap channel = AffineMap::get(rank, 0, l.b.getAffineDimExpr(axis));
+  Value scale, shift;
+  std::optional<SmallVector<double>> constants[4];
+  bool allConstant = true;
+  for (int i = 0; i < 4; ++i) {
+    constants[i] = l.reals(n.in(i + 1), 1 << 20);
+    allConstant &= constants[i].has_value() && compute.isF32();
+  }
+  if (allConstant) {
+    size_t count = constants[0]->size();
+    std::vector<char> scales(count * 4), shifts(count * 4);
+    for (size_t i = 0; i < count; ++i) {
+      double factor = (*constants[0])[i] / std::sqrt((*constants[3])[i] + epsilon);
+      float values[2] = {
+          static_cast<float>(factor),
+          static_cast<float>((*constants[1])[i] - (*constants[2])[i] * factor)};
+      std::memcpy(scales.data() + i * 4, &values[0], 4);
+      std::memcpy(shifts.data() + i * 4, &values[1], 4);
+    }
+    auto type = RankedTensorType::get({static_cast<int64_t>(count)}, compute);
+    scale = l.constantTensor(makeElements(type, std::move(scales)));
+    shift = l.constantTensor(makeElements(type, std::move(shifts)));
+  } else {
+    scale = l.mapSame(compute,
+                      {inType(l, n.in(1), compute), inType(l, n.in(4), compute)},
+                      [&](OpBuilder &nested, ValueRange in) {
+                        Scalars s{nested, l.loc};
+                        Value root =
+                            s.sqrt(s.add(in[1], s.constant(compute, epsilon)));
+                        return s.div(in[0], root, false);
+                      });
+    shift = l.mapSame(compute,
+                      {inType(l, n.in(2), compute), inType(l, n.in(3), compute),
+                       scale},
+                      [&](OpBuilder &nested, ValueRange in) {
+                        Scalars s{nested, l.loc};
+                        return s.sub(in[0], s.mul(in[1], in[2]));
+                      });
+  }
+  Value result = l.map(signless(element), dims,
+                       {{l.value(x), l.b.getMultiDimIdentityMap(rank)},
+                        {scale, channel},
+                        {shift, channel}},
+                       [&](OpBuilder &nested, ValueRange in) {
+                         Scalars s{nested, l.loc};
+                         Value x = s.add(s.mul(widen(s, in[0]), in[1]), in[2]);
+                         return toFloat(s, x, element);
+                       });
+  l.set(n.out(), result);
+  return success();
+}
+
+static LogicalResult lowerLayerNormalization(Lowering &l, Node n, bool mean) {
+  Value x = n.in(0);
+  int64_t rank = l.rank(x);
+  auto axis = normalizeAxis(n.integer("axis", -1), rank);
+  if (!axis)
+    return l.refuse("axis is out of range");
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(*axis, rank));
+  double epsilon = n.real("epsilon", 1e-5);
+  Type element = l.elementType(x), compute = computeType(element);
+  Value input = inType(l, x, compute);
+  Value average, square;
+  if (mean) {
+    average = meanOf(l, input, axes);
+    square = varianceOf(l, input, average, axes);
+  } else {
+    Value squares = l.mapSame(compute, input, [&](OpBuilder &nested, ValueRange in) {
+      return Scalars{nested, l.loc}.mul(in[0], in[0]);
+    });
+    square = meanOf(l, squares, axes);
+  }
+  Value inverse = inverseRoot(l, square, epsilon);
+  MappedOperand scale{}, bias{};
+  if (n.in(1))
+    scale = {inType(l, n.in(1), compute),
+             alignedRight(l, l.dims(n.in(1)), rank)};
+  if (n.in(2))
+    bias = {inType(l, n.in(2), compute),
+            alignedRight(l, l.dims(n.in(2)), rank)};
+  Value result = normalize(l, input, axes, average, inverse, scale, bias);
+  l.set(n.out(), l.convert(result, compute, element));
+  Value extras[2] = {average, inverse};
+  for (int i = 1; mean && i <= 2; ++i)
+    if (n.out(i))
+      l.set(n.out(i), l.convert(l.keepAxes(extras[i - 1], axes), compute,
+                             l.elementType(n.out(i))));
+  return success();
+}
+
+static LogicalResult lowerInstanceNormalization(Lowering &l, Node n) {
+  Value x = n.in(0);
+  int64_t rank = l.rank(x);
+  if (rank < 3)
+    return l.refuse("the input must have rank 3 or more");
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  Type element = l.elementType(x), compute = computeType(element);
+  Value input = inType(l, x, compute);
+  Value mean = meanOf(l, input, axes);
+  Value inverse = inverseRoot(l, varianceOf(l, input, mean, axes),
+                              n.real("epsilon", 1e-5));
+  AffineMap channel = AffineMap::get(rank, 0, l.b.getAffineDimExpr(1));
+  Value result = normalize(l, input, axes, mean, inverse,
+                           {inType(l, n.in(1), compute), channel},
+                           {inType(l, n.in(2), compute), channel});
+  l.set(n.out(), l.convert(result, compute, element));
+  return success();
+}
+
+static LogicalResult lowerGroupNormalization(Lowering &l, Node n) {
+  Value x = n.in(0);
+  int64_t rank = l.rank(x), groups = n.integer("num_groups", 0);
+  int64_t channels = rank > 1 ? l.staticDim(x, 1) : -1;
+  if (groups < 1 || channels < 0 || channels % groups != 0)
+    return l.refuse("num_groups must divide a constant channel dim");
+  Type element = l.elementType(x), compute = computeType(element);
+  Dims dims = l.dims(x);
+  Dims grouped = {dims[0], l.attr(groups), l.attr(channels / groups)};
+  llvm::append_range(grouped, ArrayRef(dims).drop_front(2));
+  Value input = l.reshape(inType(l, x, compute), grouped);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank + 1));
+  Value mean = meanOf(l, input, axes);
+  Value inverse = inverseRoot(l, varianceOf(l, input, mean, axes),
+                              n.real("epsilon", 1e-5));
+  AffineMap channel =
+      AffineMap::get(rank + 1, 0,
+                     {l.b.getAffineDimExpr(1), l.b.getAffineDimExpr(2)},
+                     l.b.getContext());
+  auto perChannel = [&](Value onnx) {
+    return MappedOperand{l.reshape(inType(l, onnx, compute),
+                                   {l.attr(groups), l.attr(channels / groups)}),
+                         channel};
+  };
+  if (l.staticDim(n.in(1), 0) != channels || l.staticDim(n.in(2), 0) != channels)
+    return l.refuse("scale and bias must have one element for each channel");
+  Value result = normalize(l, input, axes, mean, inverse, perChannel(n.in(1)),
+                           perChannel(n.in(2)));
+  l.set(n.out(), l.convert(l.reshape(result, dims), compute, element));
+  return success();
+}
+
+static LogicalResult lowerMeanVariance(Lowering &l, Node n) {
+  Value x = n.in(0);
+  SmallVector<int64_t> axes;
+  for (int64_t axis : n.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3})) {
+    auto normal = normalizeAxis(axis, l.rank(x));
+    if (!normal)
+      return l.refuse("axis " + Twine(axis) + " is out of range");
+    axes.push_back(*normal);
+  }
+  Type element = l.elementType(x), compute = computeType(element);
+  Value input = inType(l, x, compute);
+  Value mean = meanOf(l, input, axes);
+  Value variance = varianceOf(l, input, mean, axes);
+  Value inverse = l.mapSame(compute, variance, [&](OpBuilder &nested, ValueRange in) {
+    Scalars s{nested, l.loc};
+    return s.div(s.constant(compute, 1),
+                 s.add(s.sqrt(in[0]), s.constant(compute, 1e-9)), false);
+  });
+  Value result = normalize(l, input, axes, mean, inverse, {}, {});
+  l.set(n.out(), l.convert(result, compute, element));
+  return success();
+}
+
+static LogicalResult lowerLpNormalization(Lowering &l, Node n) {
+  auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
+  if (!axis)
+    return l.refuse("axis is out of range");
+  bool one = n.integer("p", 2) == 1;
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Value input = inType(l, n.in(0), compute);
+  Value sum = l.reduce(input, *axis, numberAttr(compute, 0),
+                       [&](OpBuilder &nested, Value acc, Value x) {
+                         Scalars s{nested, l.loc};
+                         return s.accumulate(acc, one ? s.abs(x) : s.mul(x, x));
+                       });
+  Value result = l.withReduced(
+      compute, input, sum, *axis, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Value norm = one ? in[1] : s.sqrt(in[1]);
+        Value zero = s.constant(compute, 0);
+        // A norm of zero gives zeros.
+        return s.select(s.compare(Comparison::Equal, norm, zero, false), zero,
+                        s.div(in[0], norm, false));
+      });
+  l.set(n.out(), l.convert(result, compute, element));
+  return success();
+}
+
+static LogicalResult lowerLRN(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0)), size = n.integer("size", 0);
+  if (rank < 2 || size < 1 || size > INT32_MAX)
+    return l.refuse("needs rank 2 or more and a positive size");
+  double alpha = n.real("alpha", 1e-4), beta = n.real("beta", 0.75),
+         bias = n.real("bias", 1);
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Dims dims = l.dims(n.in(0));
+  Value input = inType(l, n.in(0), compute);
+  OpFoldResult rest = l.product(ArrayRef(dims).drop_front(2));
+  Value flat = l.reshape(input, {dims[0], l.attr(1), dims[1], rest});
+  Window window;
+  window.kernel = {size, 1};
+  window.strides = window.dilations = {1, 1};
+  window.before = {l.attr((size - 1) / 2), l.attr(0)};
+  window.after = {l.attr(size / 2), l.attr(0)};
+  window.outputs = {dims[1], rest};
+  Value squares = reduceWindow(
+      l, flat, window, numberAttr(compute, 0),
+      [&](OpBuilder &nested, Value acc, Value x, ArrayRef<Value>) {
+        Scalars s{nested, l.loc};
+        return s.add(acc, s.mul(x, x));
+      });
+  Value result = l.mapSame(
+      compute, {flat, squares}, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Value base = s.add(s.constant(compute, bias),
+                           s.mul(s.constant(compute, alpha / size), in[1]));
+        Value power = math::PowFOp::create(nested, l.loc, base,
+                                           s.constant(compute, beta));
+        return s.div(in[0], power, false);
+      });
+  l.set(n.out(), l.convert(l.reshape(result, dims), compute, element));
+  return success();
+}
+
+void onnxc::addNormalizations(LoweringTable &table) {
+  table.onOp("BatchNormalization", lowerBatchNormalization);
+  table.onOp("LayerNormalization", [](Lowering &l, Node n) {
+    return lowerLayerNormalization(l, n, true);
+  });
+  table.onOp("RMSNormalization", [](Lowering &l, Node n) {
+    return lowerLayerNormalization(l, n, false);
+  });
+  table.onOp("InstanceNormalization", lowerInstanceNormalization);
+  table.onOp("GroupNormalization", lowerGroupNormalization);
+  table.onOp("MeanVarianceNormalization", lowerMeanVariance);
+  table.onOp("LpNormalization", lowerLpNormalization);
+  table.onOp("LRN", lowerLRN);
+}

@@ -1,0 +1,232 @@
+//===- Reshapes.cpp - Reshape and its kin, Transpose, Shape ---------------===//
+
+#include "compiler/lower/Elementwise.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+/// Lowers a row-major reinterpretation of operand 0 with the given dims.
+static LogicalResult reshapeTo(Lowering &l, Node n, Dims dims) {
+  dims = l.preferKnown(n.out(), dims);
+  auto source = l.exprs(n.in(0)), target = l.exprs(n.out());
+  Value result = l.reshape(l.value(n.in(0)), dims,
+                           source ? *source : ArrayRef<AffineExpr>(),
+                           target ? *target : ArrayRef<AffineExpr>());
+  if (!result)
+    return l.refuse("the sizes of input and output differ");
+  l.set(n.out(), result);
+  return success();
+}
+
+/// Equal to `value` at run time.
+static Value equals(Lowering &l, OpFoldResult x, int64_t value) {
+  Scalars s{l.b, l.loc};
+  return s.compare(Comparison::Equal, l.index(x), l.index(value), false);
+}
+
+static LogicalResult lowerReshape(Lowering &l, Node n) {
+  Dims known = l.knownDims(n.out());
+  if (llvm::all_of(known, [](OpFoldResult dim) { return !!dim; }))
+    return reshapeTo(l, n, known);
+  auto shape = l.elements(n.in(1));
+  if (!shape)
+    return l.refuse("a shape operand of unknown length is not supported yet");
+  bool allowZero = n.integer("allowzero", 0);
+  Dims source = l.dims(n.in(0)), dims;
+  Scalars s{l.b, l.loc};
+  for (auto [i, element] : llvm::enumerate(*shape)) {
+    auto constant = getConstantIntValue(element);
+    if (constant && *constant == 0 && !allowZero) {
+      if (i >= source.size())
+        return l.refuse("a dim is copied from beyond the input's rank");
+      dims.push_back(source[i]);
+    } else if (!constant && !allowZero && i < source.size()) {
+      dims.push_back(getAsOpFoldResult(s.select(
+          equals(l, element, 0), l.index(source[i]), l.index(element))));
+    } else {
+      dims.push_back(element);
+    }
+  }
+  // The dim that is -1, perhaps only at run time, follows from the others.
+  OpFoldResult others = l.attr(1);
+  for (OpFoldResult dim : dims) {
+    auto constant = getConstantIntValue(dim);
+    if (constant && *constant == -1)
+      continue;
+    others = l.mul(others, constant ? dim
+                                    : getAsOpFoldResult(s.select(
+                                          equals(l, dim, -1), l.index(1),
+                                          l.index(dim))));
+  }
+  OpFoldResult rest = l.floorDiv(l.product(source), others);
+  for (OpFoldResult &dim : dims) {
+    auto constant = getConstantIntValue(dim);
+    if (constant)
+      dim = *constant == -1 ? rest : dim;
+    else
+      dim = getAsOpFoldResult(
+          s.select(equals(l, dim, -1), l.index(rest), l.index(dim)));
+  }
+  return reshapeTo(l, n, dims);
+}
+
+static LogicalResult lowerFlatten(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0)), axis = n.integer("axis", 1);
+  if (axis < -rank || axis > rank)
+    return l.refuse("axis is out of range");
+  if (axis < 0)
+    axis += rank;
+  Dims source = l.dims(n.in(0));
+  return reshapeTo(l, n,
+                   {l.product(ArrayRef(source).take_front(axis)),
+                    l.product(ArrayRef(source).drop_front(axis))});
+}
+
+static LogicalResult lowerSqueeze(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  llvm::SmallBitVector removed(rank);
+  if (Value operand = n.in(1)) {
+    auto axes = l.integers(operand);
+    if (!axes)
+      return l.refuse("axes that are not constant are not supported yet");
+    for (int64_t axis : *axes) {
+      auto normal = normalizeAxis(axis, rank);
+      if (!normal)
+        return l.refuse("axis " + Twine(axis) + " is out of range");
+      if (l.staticDim(n.in(0), *normal) > 1)
+        return l.refuse("dim " + Twine(*normal) + " is not 1");
+      removed.set(*normal);
+    }
+  } else {
+    for (int64_t axis = 0; axis < rank; ++axis)
+      if (l.staticDim(n.in(0), axis) == 1)
+        removed.set(axis);
+  }
+  Dims dims;
+  for (auto [axis, dim] : llvm::enumerate(l.dims(n.in(0))))
+    if (!removed[axis])
+      dims.push_back(dim);
+  if (static_cast<int64_t>(dims.size()) != l.rank(n.out()))
+    return l.refuse("which dims are 1 is not known");
+  return reshapeTo(l, n, dims);
+}
+
+static LogicalResult lowerUnsqueeze(Lowering &l, Node n) {
+  auto axes = l.integers(n.in(1));
+  if (!axes)
+    return l.refuse("axes that are not constant are not supported yet");
+  int64_t rank = l.rank(n.in(0)) + axes->size();
+  llvm::SmallBitVector added(rank);
+  for (int64_t axis : *axes) {
+    auto normal = normalizeAxis(axis, rank);
+    if (!normal || added[*normal])
+      return l.refuse("axis " + Twine(axis) +
+                      " is out of range or occurs twice");
+    added.set(*normal);
+  }
+  Dims source = l.dims(n.in(0)), dims;
+  size_t next = 0;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    dims.push_back(added[axis] ? l.attr(1) : source[next++]);
+  return reshapeTo(l, n, dims);
+}
+
+static LogicalResult lowerTranspose(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  SmallVector<int64_t> permutation;
+  if (auto given = n.integers("perm"))
+    permutation = *given;
+  else
+    for (int64_t axis = rank; axis-- > 0;)
+      permutation.push_back(axis);
+  if (static_cast<int64_t>(permutation.size()) != rank)
+    return l.refuse("perm does not fit the input's rank");
+  llvm::SmallBitVector seen(rank);
+  for (int64_t axis : permutation) {
+    if (axis < 0 || axis >= rank || seen[axis])
+      return l.refuse("perm is not a permutation");
+    seen.set(axis);
+  }
+  l.set(n.out(), l.transpose(l.value(n.in(0)), permutation));
+  return success();
+}
+
+static LogicalResult lowerShape(Lowering &l, Node n) {
+  int64_t rank = l.rank(n.in(0));
+  auto clamp = [&](int64_t value) {
+    return std::clamp<int64_t>(value < 0 ? value + rank : value, 0, rank);
+  };
+  int64_t start = clamp(n.integer("start", 0));
+  int64_t end = clamp(n.integer("end", rank));
+  Dims dims = l.dims(n.in(0));
+  SmallVector<Value> elements;
+  Scalars s{l.b, l.loc};
+  for (int64_t i = start; i < end; ++i)
+    elements.push_back(s.fromIndex(l.index(dims[i]), l.b.getI64Type()));
+  auto type = RankedTensorType::get({static_cast<int64_t>(elements.size())},
+                                    l.b.getI64Type());
+  l.set(n.out(), tensor::FromElementsOp::create(l.b, l.loc, type, elements));
+  return success();
+}
+
+static LogicalResult lowerSize(Lowering &l, Node n) {
+  Scalars s{l.b, l.loc};
+  Value size = s.fromIndex(l.index(l.product(l.dims(n.in(0)))),
+                           l.b.getI64Type());
+  l.set(n.out(), tensor::FromElementsOp::create(
+                     l.b, l.loc, RankedTensorType::get({}, l.b.getI64Type()),
+                     size));
+  return success();
+}
+
+/// [N, C, H, W] seen as blocks, permuted and seen as the result.
+static LogicalResult rearrangeBlocks(Lowering &l, Node n, const Dims &blocks,
+                                     ArrayRef<int64_t> permutation,
+                                     const Dims &result) {
+  Value tensor = l.reshape(l.value(n.in(0)), blocks);
+  tensor = l.transpose(tensor, permutation);
+  l.set(n.out(), l.reshape(tensor, result));
+  return success();
+}
+
+static LogicalResult lowerDepthToSpace(Lowering &l, Node n) {
+  int64_t block = n.integer("blocksize", 0);
+  int64_t channels = l.rank(n.in(0)) == 4 ? l.staticDim(n.in(0), 1) : -1;
+  if (block < 1 || block > INT16_MAX || channels < 0 ||
+      channels % (block * block) != 0)
+    return l.refuse("needs a blocksize that divides a constant channel dim");
+  Dims d = l.dims(n.in(0));
+  OpFoldResult b = l.attr(block), c = l.attr(channels / (block * block));
+  Dims result = {d[0], c, l.mul(d[2], b), l.mul(d[3], b)};
+  result = l.preferKnown(n.out(), result);
+  if (n.string("mode", "DCR") == "CRD")
+    return rearrangeBlocks(l, n, {d[0], c, b, b, d[2], d[3]},
+                           {0, 1, 4, 2, 5, 3}, result);
+  return rearrangeBlocks(l, n, {d[0], b, b, c, d[2], d[3]}, {0, 3, 4, 1, 5, 2},
+                         result);
+}
+
+static LogicalResult lowerSpaceToDepth(Lowering &l, Node n) {
+  int64_t block = n.integer("blocksize", 0);
+  if (block < 1 || block > INT16_MAX || l.rank(n.in(0)) != 4)
+    return l.refuse("needs a blocksize and an input of rank 4");
+  Dims d = l.dims(n.in(0));
+  OpFoldResult b = l.attr(block), h = l.floorDiv(d[2], b),
+               w = l.floorDiv(d[3], b);
+  Dims result = {d[0], l.mul(d[1], l.attr(block * block)), h, w};
+  result = l.preferKnown(n.out(), result);
+  return rearrangeBlocks(l, n, {d[0], d[1], h, b, w, b}, {0, 3, 5, 1, 2, 4},
+                         result);
+}
+
+void onnxc::addReshapes(LoweringTable &table) {
+  table.onOp("Reshape", lowerReshape);
+  table.onOp("Flatten", lowerFlatten);
+  table.onOp("Squeeze", lowerSqueeze);
+  table.onOp("Unsqueeze", lowerUnsqueeze);
+  table.onOp("Transpose", lowerTranspose);
+  table.onOp("Shape", lowerShape);
+  table.onOp("Size", lowerSize);
+  table.onOp("DepthToSpace", lowerDepthToSpace);
+  table.onOp("SpaceToDepth", lowerSpaceToDepth);
+}
