@@ -9,18 +9,19 @@ using namespace onnxc;
 
 /// Registers an activation; `alpha`, `beta`, `gamma` read attributes.
 #define ACTIVATION(NAME, ...)                                                  \
-  table.onOp(NAME, [](Lowering &l, Node n) {                                   \
-    return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) -> Value { \
-      Value x = in[0];                                                         \
-      Type type = x.getType();                                                 \
-      auto number = [&](double value) { return s.constant(type, value); };     \
-      auto attribute = [&](StringRef name, double otherwise) {                 \
-        return number(n.real(name, otherwise));                                \
-      };                                                                       \
-      (void)attribute;                                                         \
-      (void)number;                                                            \
-      __VA_ARGS__                                                              \
-    });                                                                        \
+  table.onOp(NAME, [](Lowering &l, OnnxNode n) {                               \
+    return elementwiseNode(                                                    \
+        l, n, [&](Scalars &s, ArrayRef<Value> in) -> Value {                   \
+          Value x = in[0];                                                     \
+          Type type = x.getType();                                             \
+          auto number = [&](double value) { return s.constant(type, value); }; \
+          auto attribute = [&](StringRef name, double otherwise) {             \
+            return number(n.real(name, otherwise));                            \
+          };                                                                   \
+          (void)attribute;                                                     \
+          (void)number;                                                        \
+          __VA_ARGS__                                                          \
+        });                                                                    \
   })
 
 static Value relu(Scalars &s, Value x) {
@@ -65,9 +66,8 @@ static Value hardSigmoid(Scalars &s, Value x, Value alpha, Value beta) {
 void onnxc::addActivations(LoweringTable &table) {
   ACTIVATION("Relu", return relu(s, x););
   ACTIVATION("Sigmoid", return s.sigmoid(x););
-  ACTIVATION("HardSigmoid",
-             return hardSigmoid(s, x, attribute("alpha", 0.2),
-                                attribute("beta", 0.5)););
+  ACTIVATION("HardSigmoid", return hardSigmoid(s, x, attribute("alpha", 0.2),
+                                               attribute("beta", 0.5)););
   ACTIVATION("HardSwish",
              return s.mul(x, hardSigmoid(s, x, number(1.0 / 6), number(0.5))););
   ACTIVATION("Swish",
@@ -79,33 +79,31 @@ void onnxc::addActivations(LoweringTable &table) {
              return s.select(s.compare(Comparison::Greater, x,
                                        attribute("alpha", 1), false),
                              x, number(0)););
-  ACTIVATION("Elu",
-             return s.select(isNegative(s, x),
-                             s.mul(attribute("alpha", 1), expMinusOne(s, x)),
-                             x););
-  ACTIVATION("Selu", Value alpha = attribute("alpha", 1.67326319217681884765625);
-             Value gamma = attribute("gamma", 1.05070102214813232421875);
-             return s.mul(gamma,
-                          s.select(isNegative(s, x),
+  ACTIVATION("Elu", return s.select(
+                        isNegative(s, x),
+                        s.mul(attribute("alpha", 1), expMinusOne(s, x)), x););
+  ACTIVATION(
+      "Selu", Value alpha = attribute("alpha", 1.67326319217681884765625);
+      Value gamma = attribute("gamma", 1.05070102214813232421875);
+      return s.mul(gamma, s.select(isNegative(s, x),
                                    s.mul(alpha, expMinusOne(s, x)), x)););
-  ACTIVATION("Celu", Value alpha = attribute("alpha", 1);
-             return s.select(
-                 isNegative(s, x),
-                 s.mul(alpha, expMinusOne(s, s.div(x, alpha, false))), x););
+  ACTIVATION("Celu", Value alpha = attribute("alpha", 1); return s.select(
+      isNegative(s, x), s.mul(alpha, expMinusOne(s, s.div(x, alpha, false))),
+      x););
   ACTIVATION("Softplus", return softplus(s, x););
   ACTIVATION("Softsign", return s.div(x, s.add(number(1), s.abs(x)), false););
   ACTIVATION("Mish", return s.mul(x, s.tanh(softplus(s, x))););
   ACTIVATION("Gelu",
              return gelu(s, x, n.string("approximate", "none") == "tanh"););
-  table.onOp("PRelu", [](Lowering &l, Node n) {
+  table.onOp("PRelu", [](Lowering &l, OnnxNode n) {
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
       bool u = isUnsigned(l.elementType(n.in(0)));
-      Value negative = s.compare(Comparison::Less, in[0],
-                                 s.constant(in[0].getType(), 0), u);
+      Value negative =
+          s.compare(Comparison::Less, in[0], s.constant(in[0].getType(), 0), u);
       return s.select(negative, s.mul(in[1], in[0]), in[0]);
     });
   });
-  table.onOp("Shrink", [](Lowering &l, Node n) {
+  table.onOp("Shrink", [](Lowering &l, OnnxNode n) {
     Type element = l.elementType(n.in(0));
     double lambd = n.real("lambd", 0.5), bias = n.real("bias", 0);
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) -> Value {
@@ -113,11 +111,13 @@ void onnxc::addActivations(LoweringTable &table) {
       bool isFloat = isa<FloatType>(element);
       Value x = isFloat ? in[0] : s.convert(in[0], element, s.b.getF64Type());
       Type type = x.getType();
-      Value low = s.compare(Comparison::Less, x, s.constant(type, -lambd), false);
-      Value high = s.compare(Comparison::Greater, x, s.constant(type, lambd), false);
-      Value result = s.select(
-          low, s.add(x, s.constant(type, bias)),
-          s.select(high, s.sub(x, s.constant(type, bias)), s.constant(type, 0)));
+      Value low =
+          s.compare(Comparison::Less, x, s.constant(type, -lambd), false);
+      Value high =
+          s.compare(Comparison::Greater, x, s.constant(type, lambd), false);
+      Value result = s.select(low, s.add(x, s.constant(type, bias)),
+                              s.select(high, s.sub(x, s.constant(type, bias)),
+                                       s.constant(type, 0)));
       return isFloat ? result : s.convert(result, type, element);
     });
   });

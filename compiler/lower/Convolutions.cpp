@@ -1,4 +1,5 @@
-//===- Convolutions.cpp - Conv ---------------------------------------------===//
+//===- Convolutions.cpp - Conv
+//---------------------------------------------===//
 
 #include "compiler/lower/Scalars.h"
 #include "compiler/lower/Window.h"
@@ -24,12 +25,12 @@ Value onnxc::plainFilter(Lowering &l, Value onnx, ArrayRef<int64_t> shape,
       value && value.getElementType().isF32()) {
     auto type = RankedTensorType::get({groups, height, width, inputs, outputs},
                                       l.b.getF32Type());
-    return kernel::WeightOp::create(l.b, l.loc, type, value,
-                                    l.b.getDenseI64ArrayAttr(expanded),
-                                    l.b.getDenseI64ArrayAttr(permutation),
-                                    nullptr, nullptr, nullptr);
+    return kernel::WeightOp::create(
+        l.b, l.loc, type, value, l.b.getDenseI64ArrayAttr(expanded),
+        l.b.getDenseI64ArrayAttr(permutation), nullptr, nullptr, nullptr);
   }
-  Value filter = l.convert(l.value(onnx), l.elementType(onnx), l.b.getF32Type());
+  Value filter =
+      l.convert(l.value(onnx), l.elementType(onnx), l.b.getF32Type());
   Dims dims;
   for (int64_t size : expanded)
     dims.push_back(l.attr(size));
@@ -55,7 +56,8 @@ Value onnxc::convolve(Lowering &l, Value input, Value filter,
       SmallVector<int64_t> pads = {*getConstantIntValue(before[0]),
                                    *getConstantIntValue(before[1])};
       Value init = l.empty(f32, padded);
-      input = kernel::PadOp::create(l.b, l.loc, TypeRange(init.getType()), input, init, pads)
+      input = kernel::PadOp::create(l.b, l.loc, TypeRange(init.getType()),
+                                    input, init, pads)
                   .getResult(0);
     } else {
       Dims low = {l.attr(0), before[0], before[1], l.attr(0)};
@@ -108,8 +110,7 @@ Value onnxc::convolveGeneric(Lowering &l, Value input, Value filter,
   SmallVector<AffineExpr> outExprs = {d[0], d[1], d[2]};
   for (size_t i = 0; i < spatial; ++i) {
     AffineExpr tap = d[4 + spatial + i];
-    inExprs.push_back(d[3 + i] * window.strides[i] +
-                      tap * window.dilations[i]);
+    inExprs.push_back(d[3 + i] * window.strides[i] + tap * window.dilations[i]);
     filterExprs.push_back(tap);
     outExprs.push_back(d[3 + i]);
   }
@@ -164,7 +165,7 @@ static Value depthwise(Lowering &l, Value input, Value onnxFilter,
   return conv.getResult(0);
 }
 
-static LogicalResult lowerConv(Lowering &l, Node n) {
+static LogicalResult lowerConv(Lowering &l, OnnxNode n) {
   Value x = n.in(0), w = n.in(1), bias = n.in(2);
   int64_t rank = l.rank(x), groups = n.integer("group", 1);
   auto shape = l.staticShape(w);
@@ -175,8 +176,7 @@ static LogicalResult lowerConv(Lowering &l, Node n) {
     return l.refuse("input and filter must have the same rank of 3 or more");
   int64_t channels = l.staticDim(x, 1);
   if (groups < 1 || (*shape)[0] % groups != 0 || (*shape)[0] == 0 ||
-      (*shape)[1] == 0 ||
-      (channels >= 0 && channels != groups * (*shape)[1]))
+      (*shape)[1] == 0 || (channels >= 0 && channels != groups * (*shape)[1]))
     return l.refuse("channels of input and filter do not fit the groups");
   if (channels < 0)
     return l.refuse("a channel dim that is not a constant is not supported "
@@ -204,7 +204,9 @@ static LogicalResult lowerConv(Lowering &l, Node n) {
     (void)compute;
     Value result = convolveGeneric(l, input, filter, *window, groups);
     if (bias)
-      result = addBias(l, result, l.convert(l.value(bias), element, small ? f32 : element), 1);
+      result =
+          addBias(l, result,
+                  l.convert(l.value(bias), element, small ? f32 : element), 1);
     l.set(n.out(), l.convert(result, small ? f32 : element, element));
     return success();
   }

@@ -33,15 +33,14 @@ Value onnxc::elementwise(Lowering &l, Type resultElement, ArrayRef<Value> onnx,
   });
 }
 
-LogicalResult onnxc::elementwiseNode(Lowering &l, Node n, ScalarBody body) {
-  l.set(n.out(),
-        elementwise(l, l.elementType(n.out()), n.present(), body));
+LogicalResult onnxc::elementwiseNode(Lowering &l, OnnxNode n, ScalarBody body) {
+  l.set(n.out(), elementwise(l, l.elementType(n.out()), n.present(), body));
   return success();
 }
 
 /// Registers a unary operator on numbers.
 #define UNARY(NAME, EXPRESSION)                                                \
-  table.onOp(NAME, [](Lowering &l, Node n) {                                   \
+  table.onOp(NAME, [](Lowering &l, OnnxNode n) {                               \
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {         \
       Value x = in[0];                                                         \
       (void)x;                                                                 \
@@ -51,7 +50,7 @@ LogicalResult onnxc::elementwiseNode(Lowering &l, Node n, ScalarBody body) {
 
 /// Registers a binary operator; `u` tells whether the operands are unsigned.
 #define BINARY(NAME, EXPRESSION)                                               \
-  table.onOp(NAME, [](Lowering &l, Node n) {                                   \
+  table.onOp(NAME, [](Lowering &l, OnnxNode n) {                               \
     bool u = isUnsigned(l.elementType(n.in(0)));                               \
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {         \
       Value x = in[0], y = in[1];                                              \
@@ -73,8 +72,7 @@ static Value sign(Scalars &s, Value x, bool isUnsigned) {
     return s.select(positive, one, zero);
   Value negative = s.compare(Comparison::Less, x, zero, false);
   // What is neither stays: zero, and NaN.
-  return s.select(positive, one,
-                  s.select(negative, s.constant(type, -1), x));
+  return s.select(positive, one, s.select(negative, s.constant(type, -1), x));
 }
 
 /// Integer power by squaring. Exponents below 0 give 0 except for base 1 and
@@ -87,8 +85,7 @@ static Value integerPower(Scalars &s, Value x, Value y, bool exponentUnsigned) {
   unsigned bits = std::min(exponentType.getIntOrFloatBitWidth(), 9u);
   for (unsigned bit = 0; bit < bits; ++bit) {
     Value mask = s.integer(exponentType, int64_t(1) << bit);
-    Value set = s.compare(Comparison::NotEqual,
-                          s.logicalAnd(y, mask),
+    Value set = s.compare(Comparison::NotEqual, s.logicalAnd(y, mask),
                           s.integer(exponentType, 0), false);
     result = s.select(set, s.mul(result, base), result);
     if (bit + 1 < bits)
@@ -96,16 +93,16 @@ static Value integerPower(Scalars &s, Value x, Value y, bool exponentUnsigned) {
   }
   if (exponentUnsigned)
     return result;
-  Value negative = s.compare(Comparison::Less, y, s.integer(exponentType, 0),
-                             false);
-  Value magnitudeOne = s.logicalOr(
-      s.compare(Comparison::Equal, x, one, false),
-      s.compare(Comparison::Equal, x, s.integer(type, -1), false));
+  Value negative =
+      s.compare(Comparison::Less, y, s.integer(exponentType, 0), false);
+  Value magnitudeOne =
+      s.logicalOr(s.compare(Comparison::Equal, x, one, false),
+                  s.compare(Comparison::Equal, x, s.integer(type, -1), false));
   return s.select(s.logicalAnd(negative, s.logicalNot(magnitudeOne)),
                   s.integer(type, 0), result);
 }
 
-static LogicalResult lowerPow(Lowering &l, Node n) {
+static LogicalResult lowerPow(Lowering &l, OnnxNode n) {
   Type base = l.elementType(n.in(0)), exponent = l.elementType(n.in(1));
   if (isa<FloatType>(base)) {
     if (auto constant = l.reals(n.in(1), 1)) {
@@ -145,7 +142,7 @@ static LogicalResult lowerPow(Lowering &l, Node n) {
   });
 }
 
-static LogicalResult lowerMod(Lowering &l, Node n) {
+static LogicalResult lowerMod(Lowering &l, OnnxNode n) {
   bool remainder = n.integer("fmod", 0) != 0;
   Type type = l.elementType(n.in(0));
   if (isa<FloatType>(type) && !remainder)
@@ -156,7 +153,7 @@ static LogicalResult lowerMod(Lowering &l, Node n) {
   });
 }
 
-static LogicalResult lowerBitShift(Lowering &l, Node n) {
+static LogicalResult lowerBitShift(Lowering &l, OnnxNode n) {
   bool left = n.string("direction", "") == "LEFT";
   return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
     Type type = in[0].getType();
@@ -170,7 +167,7 @@ static LogicalResult lowerBitShift(Lowering &l, Node n) {
   });
 }
 
-static LogicalResult lowerIsInf(Lowering &l, Node n) {
+static LogicalResult lowerIsInf(Lowering &l, OnnxNode n) {
   bool positive = n.integer("detect_positive", 1);
   bool negative = n.integer("detect_negative", 1);
   return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
@@ -178,13 +175,13 @@ static LogicalResult lowerIsInf(Lowering &l, Node n) {
     double infinity = std::numeric_limits<double>::infinity();
     Value result = s.integer(s.b.getI1Type(), 0);
     if (positive)
-      result = s.logicalOr(result,
-                           s.compare(Comparison::Equal, in[0],
-                                     s.constant(type, infinity), false));
+      result =
+          s.logicalOr(result, s.compare(Comparison::Equal, in[0],
+                                        s.constant(type, infinity), false));
     if (negative)
-      result = s.logicalOr(result,
-                           s.compare(Comparison::Equal, in[0],
-                                     s.constant(type, -infinity), false));
+      result =
+          s.logicalOr(result, s.compare(Comparison::Equal, in[0],
+                                        s.constant(type, -infinity), false));
     return result;
   });
 }
@@ -192,7 +189,7 @@ static LogicalResult lowerIsInf(Lowering &l, Node n) {
 /// Max, Min, Sum, Mean: any number of operands.
 enum class Variadic { Max, Min, Sum, Mean };
 template <Variadic kind>
-static LogicalResult lowerVariadic(Lowering &l, Node n) {
+static LogicalResult lowerVariadic(Lowering &l, OnnxNode n) {
   bool u = isUnsigned(l.elementType(n.out()));
   return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
     Value result = in[0];
@@ -210,21 +207,21 @@ static LogicalResult lowerVariadic(Lowering &l, Node n) {
   });
 }
 
-static LogicalResult lowerCast(Lowering &l, Node n) {
+static LogicalResult lowerCast(Lowering &l, OnnxNode n) {
   Type from = l.elementType(n.in(0)), to = l.elementType(n.out());
   if (from == to) {
     l.set(n.out(), l.value(n.in(0)));
     return success();
   }
-  l.set(n.out(), l.broadcast(signless(to), n.in(0),
-                             [&](OpBuilder &nested, ValueRange in) {
-                               return Scalars{nested, l.loc}.convert(in[0],
-                                                                     from, to);
-                             }));
+  l.set(
+      n.out(),
+      l.broadcast(signless(to), n.in(0), [&](OpBuilder &nested, ValueRange in) {
+        return Scalars{nested, l.loc}.convert(in[0], from, to);
+      }));
   return success();
 }
 
-static LogicalResult lowerClip(Lowering &l, Node n) {
+static LogicalResult lowerClip(Lowering &l, OnnxNode n) {
   Type type = l.elementType(n.in(0));
   bool u = isUnsigned(type);
   SmallVector<Value> operands = {n.in(0)};
@@ -246,7 +243,7 @@ static LogicalResult lowerClip(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerBitCast(Lowering &l, Node n) {
+static LogicalResult lowerBitCast(Lowering &l, OnnxNode n) {
   Type from = signless(l.elementType(n.in(0)));
   Type to = signless(l.elementType(n.out()));
   if (from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth() ||
@@ -257,14 +254,15 @@ static LogicalResult lowerBitCast(Lowering &l, Node n) {
     l.set(n.out(), l.value(n.in(0)));
     return success();
   }
-  l.set(n.out(), l.broadcast(to, n.in(0), [&](OpBuilder &nested,
-                                              ValueRange in) -> Value {
-          return arith::BitcastOp::create(nested, l.loc, to, in[0]);
-        }));
+  l.set(
+      n.out(),
+      l.broadcast(to, n.in(0), [&](OpBuilder &nested, ValueRange in) -> Value {
+        return arith::BitcastOp::create(nested, l.loc, to, in[0]);
+      }));
   return success();
 }
 
-static LogicalResult lowerIdentity(Lowering &l, Node n) {
+static LogicalResult lowerIdentity(Lowering &l, OnnxNode n) {
   l.set(n.out(), l.value(n.in(0)));
   return success();
 }
@@ -296,19 +294,19 @@ void onnxc::addElementwise(LoweringTable &table) {
   UNARY("Not", s.logicalNot(x));
   UNARY("BitwiseNot",
         arith::XOrIOp::create(s.b, s.loc, x, s.integer(x.getType(), -1)));
-  table.onOp("Where", [](Lowering &l, Node n) {
+  table.onOp("Where", [](Lowering &l, OnnxNode n) {
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
       return s.select(in[0], in[1], in[2]);
     });
   });
 
-  table.onOp("Abs", [](Lowering &l, Node n) {
+  table.onOp("Abs", [](Lowering &l, OnnxNode n) {
     bool u = isUnsigned(l.elementType(n.in(0)));
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
       return u ? in[0] : s.abs(in[0]);
     });
   });
-  table.onOp("Sign", [](Lowering &l, Node n) {
+  table.onOp("Sign", [](Lowering &l, OnnxNode n) {
     bool u = isUnsigned(l.elementType(n.in(0)));
     return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
       return sign(s, in[0], u);

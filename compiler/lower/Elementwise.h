@@ -16,7 +16,7 @@ mlir::Value elementwise(Lowering &l, mlir::Type resultElement,
                         llvm::ArrayRef<mlir::Value> onnx, ScalarBody body);
 
 /// The same for node `n`: all operands that are present, into result 0.
-mlir::LogicalResult elementwiseNode(Lowering &l, Node n, ScalarBody body);
+mlir::LogicalResult elementwiseNode(Lowering &l, OnnxNode n, ScalarBody body);
 
 /// Widens f16 and bf16 to f32.
 mlir::Value widen(Scalars &s, mlir::Value x);

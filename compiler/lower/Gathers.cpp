@@ -19,7 +19,7 @@ static Value position(Scalars &s, Value element, Type onnxType, Value size) {
   return s.max(s.min(wrapped, last, false), zero, false);
 }
 
-static LogicalResult lowerGather(Lowering &l, Node n) {
+static LogicalResult lowerGather(Lowering &l, OnnxNode n) {
   Value data = n.in(0), indices = n.in(1);
   int64_t rank = l.rank(data), indexRank = l.rank(indices);
   auto axis = normalizeAxis(n.integer("axis", 0), rank);
@@ -42,27 +42,28 @@ static LogicalResult lowerGather(Lowering &l, Node n) {
     offsets[*axis] = at < 0 ? l.max(l.add(source[*axis], l.attr(at)), l.attr(0))
                             : l.attr(at);
     sizes[*axis] = l.attr(1);
-    l.set(n.out(), tensor::ExtractSliceOp::create(
-                       l.b, l.loc, tensorType(element, dims), tensor, offsets,
-                       sizes, ones));
+    l.set(n.out(),
+          tensor::ExtractSliceOp::create(l.b, l.loc, tensorType(element, dims),
+                                         tensor, offsets, sizes, ones));
     return success();
   }
   Value indexTensor = l.value(indices), size = l.index(source[*axis]);
   Type indexType = l.elementType(indices);
   l.set(n.out(),
-        l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-          Scalars s{nested, l.loc};
-          Value chosen = tensor::ExtractOp::create(
-              nested, l.loc, indexTensor, at.slice(*axis, indexRank));
-          SmallVector<Value> from(at.take_front(*axis));
-          from.push_back(position(s, chosen, indexType, size));
-          llvm::append_range(from, at.drop_front(*axis + indexRank));
-          return tensor::ExtractOp::create(nested, l.loc, tensor, from);
-        }));
+        l.pull(element, dims,
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 Scalars s{nested, l.loc};
+                 Value chosen = tensor::ExtractOp::create(
+                     nested, l.loc, indexTensor, at.slice(*axis, indexRank));
+                 SmallVector<Value> from(at.take_front(*axis));
+                 from.push_back(position(s, chosen, indexType, size));
+                 llvm::append_range(from, at.drop_front(*axis + indexRank));
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
   return success();
 }
 
-static LogicalResult lowerGatherElements(Lowering &l, Node n) {
+static LogicalResult lowerGatherElements(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   auto axis = normalizeAxis(n.integer("axis", 0), rank);
   if (!axis || l.rank(n.in(1)) != rank)
@@ -74,8 +75,8 @@ static LogicalResult lowerGatherElements(Lowering &l, Node n) {
         l.pull(signless(l.elementType(n.in(0))), l.dims(n.in(1)),
                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
                  Scalars s{nested, l.loc};
-                 Value chosen = tensor::ExtractOp::create(nested, l.loc,
-                                                          indices, at);
+                 Value chosen =
+                     tensor::ExtractOp::create(nested, l.loc, indices, at);
                  SmallVector<Value> from(at);
                  from[*axis] = position(s, chosen, indexType, size);
                  return tensor::ExtractOp::create(nested, l.loc, tensor, from);
@@ -83,7 +84,7 @@ static LogicalResult lowerGatherElements(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerGatherND(Lowering &l, Node n) {
+static LogicalResult lowerGatherND(Lowering &l, OnnxNode n) {
   Value data = n.in(0), indices = n.in(1);
   int64_t rank = l.rank(data), indexRank = l.rank(indices);
   int64_t batch = n.integer("batch_dims", 0);
@@ -100,25 +101,22 @@ static LogicalResult lowerGatherND(Lowering &l, Node n) {
     sizes.push_back(l.index(dim));
   Value tensor = l.value(data), indexTensor = l.value(indices);
   Type indexType = l.elementType(indices);
-  l.set(n.out(), l.pull(signless(l.elementType(data)), dims,
-                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-                          Scalars s{nested, l.loc};
-                          SmallVector<Value> from(at.take_front(batch));
-                          for (int64_t i = 0; i < depth; ++i) {
-                            SmallVector<Value> where(
-                                at.take_front(indexRank - 1));
-                            where.push_back(
-                                s.integer(nested.getIndexType(), i));
-                            Value chosen = tensor::ExtractOp::create(
-                                nested, l.loc, indexTensor, where);
-                            from.push_back(position(s, chosen, indexType,
-                                                    sizes[batch + i]));
-                          }
-                          llvm::append_range(from,
-                                             at.drop_front(indexRank - 1));
-                          return tensor::ExtractOp::create(nested, l.loc,
-                                                           tensor, from);
-                        }));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(data)), dims,
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 Scalars s{nested, l.loc};
+                 SmallVector<Value> from(at.take_front(batch));
+                 for (int64_t i = 0; i < depth; ++i) {
+                   SmallVector<Value> where(at.take_front(indexRank - 1));
+                   where.push_back(s.integer(nested.getIndexType(), i));
+                   Value chosen = tensor::ExtractOp::create(nested, l.loc,
+                                                            indexTensor, where);
+                   from.push_back(
+                       position(s, chosen, indexType, sizes[batch + i]));
+                 }
+                 llvm::append_range(from, at.drop_front(indexRank - 1));
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
   return success();
 }
 
@@ -150,17 +148,17 @@ scatterLoop(Lowering &l, ArrayRef<OpFoldResult> dims, Value tensor,
     Scalars s{l.b, l.loc};
     return body(s, {}, tensor);
   }
-  return scf::buildLoopNest(
-             l.b, l.loc, low, high, step, tensor,
-             [&](OpBuilder &nested, Location loc, ValueRange at,
-                 ValueRange state) -> scf::ValueVector {
-               Scalars s{nested, loc};
-               return {body(s, SmallVector<Value>(at), state[0])};
-             })
+  return scf::buildLoopNest(l.b, l.loc, low, high, step, tensor,
+                            [&](OpBuilder &nested, Location loc, ValueRange at,
+                                ValueRange state) -> scf::ValueVector {
+                              Scalars s{nested, loc};
+                              return {
+                                  body(s, SmallVector<Value>(at), state[0])};
+                            })
       .results[0];
 }
 
-static LogicalResult lowerScatterElements(Lowering &l, Node n) {
+static LogicalResult lowerScatterElements(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   auto axis = normalizeAxis(n.integer("axis", 0), rank);
   if (!axis || l.rank(n.in(1)) != rank)
@@ -171,26 +169,23 @@ static LogicalResult lowerScatterElements(Lowering &l, Node n) {
   Value size = l.index(l.dims(n.in(0))[*axis]);
   Type indexType = l.elementType(n.in(1));
   l.set(n.out(),
-        scatterLoop(l, l.dims(n.in(1)), l.value(n.in(0)),
-                    [&](Scalars &s, ArrayRef<Value> at, Value state) -> Value {
-                      Value chosen =
-                          tensor::ExtractOp::create(s.b, s.loc, indices, at);
-                      Value update =
-                          tensor::ExtractOp::create(s.b, s.loc, updates, at);
-                      SmallVector<Value> where(at);
-                      where[*axis] = position(s, chosen, indexType, size);
-                      if (reduction != "none") {
-                        Value old = tensor::ExtractOp::create(s.b, s.loc, state,
-                                                              where);
-                        update = reduced(s, reduction, old, update, u);
-                      }
-                      return tensor::InsertOp::create(s.b, s.loc, update, state,
-                                                      where);
-                    }));
+        scatterLoop(
+            l, l.dims(n.in(1)), l.value(n.in(0)),
+            [&](Scalars &s, ArrayRef<Value> at, Value state) -> Value {
+              Value chosen = tensor::ExtractOp::create(s.b, s.loc, indices, at);
+              Value update = tensor::ExtractOp::create(s.b, s.loc, updates, at);
+              SmallVector<Value> where(at);
+              where[*axis] = position(s, chosen, indexType, size);
+              if (reduction != "none") {
+                Value old = tensor::ExtractOp::create(s.b, s.loc, state, where);
+                update = reduced(s, reduction, old, update, u);
+              }
+              return tensor::InsertOp::create(s.b, s.loc, update, state, where);
+            }));
   return success();
 }
 
-static LogicalResult lowerScatterND(Lowering &l, Node n) {
+static LogicalResult lowerScatterND(Lowering &l, OnnxNode n) {
   Value data = n.in(0), indices = n.in(1);
   int64_t rank = l.rank(data), indexRank = l.rank(indices);
   int64_t depth = indexRank > 0 ? l.staticDim(indices, indexRank - 1) : -1;
@@ -209,34 +204,31 @@ static LogicalResult lowerScatterND(Lowering &l, Node n) {
   loops.append(source.begin() + depth, source.end());
   Type indexType = l.elementType(indices);
   l.set(n.out(),
-        scatterLoop(l, loops, l.value(data),
-                    [&](Scalars &s, ArrayRef<Value> at, Value state) -> Value {
-                      SmallVector<Value> where;
-                      for (int64_t i = 0; i < depth; ++i) {
-                        SmallVector<Value> from(at.take_front(indexRank - 1));
-                        from.push_back(s.integer(s.b.getIndexType(), i));
-                        Value chosen = tensor::ExtractOp::create(
-                            s.b, s.loc, indexTensor, from);
-                        where.push_back(
-                            position(s, chosen, indexType, sizes[i]));
-                      }
-                      llvm::append_range(where, at.drop_front(indexRank - 1));
-                      Value update =
-                          tensor::ExtractOp::create(s.b, s.loc, updates, at);
-                      if (reduction != "none") {
-                        Value old = tensor::ExtractOp::create(s.b, s.loc, state,
-                                                              where);
-                        update = reduced(s, reduction, old, update, u);
-                      }
-                      return tensor::InsertOp::create(s.b, s.loc, update, state,
-                                                      where);
-                    }));
+        scatterLoop(
+            l, loops, l.value(data),
+            [&](Scalars &s, ArrayRef<Value> at, Value state) -> Value {
+              SmallVector<Value> where;
+              for (int64_t i = 0; i < depth; ++i) {
+                SmallVector<Value> from(at.take_front(indexRank - 1));
+                from.push_back(s.integer(s.b.getIndexType(), i));
+                Value chosen =
+                    tensor::ExtractOp::create(s.b, s.loc, indexTensor, from);
+                where.push_back(position(s, chosen, indexType, sizes[i]));
+              }
+              llvm::append_range(where, at.drop_front(indexRank - 1));
+              Value update = tensor::ExtractOp::create(s.b, s.loc, updates, at);
+              if (reduction != "none") {
+                Value old = tensor::ExtractOp::create(s.b, s.loc, state, where);
+                update = reduced(s, reduction, old, update, u);
+              }
+              return tensor::InsertOp::create(s.b, s.loc, update, state, where);
+            }));
   return success();
 }
 
 /// k passes: each finds, along the axis, the best element after the one that
 /// the pass before found.
-static LogicalResult lowerTopK(Lowering &l, Node n) {
+static LogicalResult lowerTopK(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   auto axis = normalizeAxis(n.integer("axis", -1), l.rank(input));
   auto count = l.elements(n.in(1));
@@ -279,32 +271,36 @@ static LogicalResult lowerTopK(Lowering &l, Node n) {
               Value at =
                   s.fromIndex(linalg::IndexOp::create(inner, loc, *axis), i64);
               Value none = s.integer(i64, 0);
-              Value lastElement = elementAt(s, outerAt, s.max(last, none, false));
-              Value bestElement = elementAt(s, outerAt, s.max(acc, none, false));
+              Value lastElement =
+                  elementAt(s, outerAt, s.max(last, none, false));
+              Value bestElement =
+                  elementAt(s, outerAt, s.max(acc, none, false));
               // After the last one: worse, or as good and further on.
               Value isFirst = s.compare(Comparison::Less, last, none, false);
               Value worse = s.compare(better, lastElement, x, u);
-              Value tied = s.logicalAnd(
-                  s.compare(Comparison::Equal, x, lastElement, u),
-                  s.compare(Comparison::Greater, at, last, false));
+              Value tied =
+                  s.logicalAnd(s.compare(Comparison::Equal, x, lastElement, u),
+                               s.compare(Comparison::Greater, at, last, false));
               Value after = s.logicalOr(isFirst, s.logicalOr(worse, tied));
-              Value improves = s.logicalOr(
-                  s.compare(Comparison::Less, acc, none, false),
-                  s.compare(better, x, bestElement, u));
+              Value improves =
+                  s.logicalOr(s.compare(Comparison::Less, acc, none, false),
+                              s.compare(better, x, bestElement, u));
               return s.select(s.logicalAnd(after, improves), at, acc);
             });
-        Value chosen = l.pull(element, outer, [&](OpBuilder &inner,
-                                                  ArrayRef<Value> at) {
-          Scalars s{inner, loc};
-          Value where = tensor::ExtractOp::create(inner, loc, best, at);
-          return elementAt(s, at, s.max(where, s.integer(i64, 0), false));
-        });
+        Value chosen =
+            l.pull(element, outer, [&](OpBuilder &inner, ArrayRef<Value> at) {
+              Scalars s{inner, loc};
+              Value where = tensor::ExtractOp::create(inner, loc, best, at);
+              return elementAt(s, at, s.max(where, s.integer(i64, 0), false));
+            });
         Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
         offsets[*axis] = pass;
         sizes[*axis] = l.attr(1);
-        Value nextValues = l.insertSlice(chosen, state[1], offsets, sizes, ones);
+        Value nextValues =
+            l.insertSlice(chosen, state[1], offsets, sizes, ones);
         Value nextIndices = l.insertSlice(best, state[2], offsets, sizes, ones);
-        scf::YieldOp::create(l.b, loc, ValueRange{best, nextValues, nextIndices});
+        scf::YieldOp::create(l.b, loc,
+                             ValueRange{best, nextValues, nextIndices});
         l.b = saved;
       });
   if (n.out(0))
@@ -318,23 +314,23 @@ static LogicalResult lowerTopK(Lowering &l, Node n) {
 static Value countTrue(Lowering &l, Value condition) {
   int64_t rank = cast<RankedTensorType>(condition.getType()).getRank();
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  Value count = l.reduce(condition, axes, l.b.getI64IntegerAttr(0),
-                         [&](OpBuilder &nested, Value acc, Value x) -> Value {
-                           Scalars s{nested, l.loc};
-                           return s.add(acc, arith::ExtUIOp::create(
-                                                 nested, l.loc,
-                                                 nested.getI64Type(), x));
-                         });
+  Value count =
+      l.reduce(condition, axes, l.b.getI64IntegerAttr(0),
+               [&](OpBuilder &nested, Value acc, Value x) -> Value {
+                 Scalars s{nested, l.loc};
+                 return s.add(acc, arith::ExtUIOp::create(
+                                       nested, l.loc, nested.getI64Type(), x));
+               });
   Value scalar = tensor::ExtractOp::create(l.b, l.loc, count, ValueRange());
   return Scalars{l.b, l.loc}.toIndex(scalar);
 }
 
 /// Loops over `dims`; where the condition holds the body writes at the next
 /// place of a tensor.
-static Value compact(
-    Lowering &l, ArrayRef<OpFoldResult> dims, Value into,
-    function_ref<Value(OpBuilder &, ArrayRef<Value>)> condition,
-    function_ref<Value(OpBuilder &, ArrayRef<Value>, Value, Value)> write) {
+static Value
+compact(Lowering &l, ArrayRef<OpFoldResult> dims, Value into,
+        function_ref<Value(OpBuilder &, ArrayRef<Value>)> condition,
+        function_ref<Value(OpBuilder &, ArrayRef<Value>, Value, Value)> write) {
   SmallVector<Value> low, high, step;
   for (OpFoldResult dim : dims) {
     low.push_back(l.index(0));
@@ -364,7 +360,7 @@ static Value compact(
       .results[0];
 }
 
-static LogicalResult lowerNonZero(Lowering &l, Node n) {
+static LogicalResult lowerNonZero(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   if (rank == 0)
     return l.refuse("a scalar input is not supported yet");
@@ -373,25 +369,25 @@ static LogicalResult lowerNonZero(Lowering &l, Node n) {
   Value condition = l.convert(l.value(n.in(0)), type, i1);
   Value count = countTrue(l, condition);
   Value into = l.empty(i64, {l.attr(rank), OpFoldResult(count)});
-  l.set(n.out(),
-        compact(
-            l, l.dims(n.in(0)), into,
-            [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-              return tensor::ExtractOp::create(nested, l.loc, condition, at);
-            },
-            [&](OpBuilder &nested, ArrayRef<Value> at, Value state,
-                Value place) {
-              Scalars s{nested, l.loc};
-              for (int64_t i = 0; i < rank; ++i)
-                state = tensor::InsertOp::create(
-                    nested, l.loc, s.fromIndex(at[i], i64), state,
-                    ValueRange{s.integer(nested.getIndexType(), i), place});
-              return state;
-            }));
+  l.set(
+      n.out(),
+      compact(
+          l, l.dims(n.in(0)), into,
+          [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+            return tensor::ExtractOp::create(nested, l.loc, condition, at);
+          },
+          [&](OpBuilder &nested, ArrayRef<Value> at, Value state, Value place) {
+            Scalars s{nested, l.loc};
+            for (int64_t i = 0; i < rank; ++i)
+              state = tensor::InsertOp::create(
+                  nested, l.loc, s.fromIndex(at[i], i64), state,
+                  ValueRange{s.integer(nested.getIndexType(), i), place});
+            return state;
+          }));
   return success();
 }
 
-static LogicalResult lowerCompress(Lowering &l, Node n) {
+static LogicalResult lowerCompress(Lowering &l, OnnxNode n) {
   Value data = n.in(0);
   int64_t rank = l.rank(data);
   Value tensor = l.value(data), condition = l.value(n.in(1));
@@ -422,18 +418,18 @@ static LogicalResult lowerCompress(Lowering &l, Node n) {
       });
   Dims result = dims;
   result[along] = count;
-  l.set(n.out(), l.pull(signless(l.elementType(data)), result,
-                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-                          SmallVector<Value> from(at);
-                          from[along] = tensor::ExtractOp::create(
-                              nested, l.loc, chosen, at[along]);
-                          return tensor::ExtractOp::create(nested, l.loc,
-                                                           tensor, from);
-                        }));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(data)), result,
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 SmallVector<Value> from(at);
+                 from[along] = tensor::ExtractOp::create(nested, l.loc, chosen,
+                                                         at[along]);
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
   return success();
 }
 
-static LogicalResult lowerReverseSequence(Lowering &l, Node n) {
+static LogicalResult lowerReverseSequence(Lowering &l, OnnxNode n) {
   int64_t time = n.integer("time_axis", 0), batch = n.integer("batch_axis", 1);
   if (l.rank(n.in(0)) < 2 || time + batch != 1 || (time != 0 && time != 1))
     return l.refuse("time_axis and batch_axis must be 0 and 1");
@@ -444,9 +440,8 @@ static LogicalResult lowerReverseSequence(Lowering &l, Node n) {
                  Scalars s{nested, l.loc};
                  Value length = s.toIndex(tensor::ExtractOp::create(
                      nested, l.loc, lengths, at[batch]));
-                 Value mirrored =
-                     s.sub(s.sub(length, at[time]),
-                           s.integer(nested.getIndexType(), 1));
+                 Value mirrored = s.sub(s.sub(length, at[time]),
+                                        s.integer(nested.getIndexType(), 1));
                  SmallVector<Value> from(at);
                  from[time] = s.select(
                      s.compare(Comparison::Less, at[time], length, false),

@@ -6,7 +6,7 @@
 using namespace mlir;
 using namespace onnxc;
 
-static LogicalResult lowerConstantOfShape(Lowering &l, Node n) {
+static LogicalResult lowerConstantOfShape(Lowering &l, OnnxNode n) {
   Type element = signless(l.elementType(n.out()));
   TypedAttr value = numberAttr(element, 0);
   if (auto given = n.op->getAttrOfType<ElementsAttr>("value")) {
@@ -27,7 +27,7 @@ static LogicalResult lowerConstantOfShape(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerExpand(Lowering &l, Node n) {
+static LogicalResult lowerExpand(Lowering &l, OnnxNode n) {
   auto shape = l.elements(n.in(1));
   if (!shape)
     return l.refuse("a shape operand of unknown length is not supported yet");
@@ -56,7 +56,7 @@ static LogicalResult lowerExpand(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerTile(Lowering &l, Node n) {
+static LogicalResult lowerTile(Lowering &l, OnnxNode n) {
   auto repeats = l.elements(n.in(1));
   Dims own = l.dims(n.in(0)), dims;
   if (!repeats || repeats->size() != own.size())
@@ -68,15 +68,15 @@ static LogicalResult lowerTile(Lowering &l, Node n) {
   }
   dims = l.preferKnown(n.out(), dims);
   Value tensor = l.value(n.in(0));
-  l.set(n.out(), l.pull(signless(l.elementType(n.in(0))), dims,
-                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-                          SmallVector<Value> from;
-                          for (auto [position, size] : llvm::zip(at, sizes))
-                            from.push_back(arith::RemUIOp::create(
-                                nested, l.loc, position, size));
-                          return tensor::ExtractOp::create(nested, l.loc,
-                                                           tensor, from);
-                        }));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(n.in(0))), dims,
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 SmallVector<Value> from;
+                 for (auto [position, size] : llvm::zip(at, sizes))
+                   from.push_back(
+                       arith::RemUIOp::create(nested, l.loc, position, size));
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
   return success();
 }
 
@@ -86,15 +86,15 @@ static Value scalarOf(Lowering &l, Value onnx) {
   return tensor::ExtractOp::create(l.b, l.loc, l.value(onnx), at);
 }
 
-static LogicalResult lowerRange(Lowering &l, Node n) {
+static LogicalResult lowerRange(Lowering &l, OnnxNode n) {
   Type type = l.elementType(n.out()), element = signless(type);
   Value start = scalarOf(l, n.in(0)), limit = scalarOf(l, n.in(1)),
         delta = scalarOf(l, n.in(2));
   Scalars s{l.b, l.loc};
   Value count;
   if (isa<FloatType>(type)) {
-    Value span = s.div(s.sub(widen(s, limit), widen(s, start)), widen(s, delta),
-                       false);
+    Value span =
+        s.div(s.sub(widen(s, limit), widen(s, start)), widen(s, delta), false);
     Value steps = toFloat(s, s.ceil(span), l.b.getF64Type());
     steps = s.saturate(steps, l.b.getI64Type());
     count = s.toIndex(steps);
@@ -110,21 +110,20 @@ static LogicalResult lowerRange(Lowering &l, Node n) {
   }
   Dims dims = {l.max(OpFoldResult(count), l.attr(0))};
   dims = l.preferKnown(n.out(), dims);
-  l.set(n.out(), l.pull(element, dims, [&](OpBuilder &nested,
-                                           ArrayRef<Value> at) {
+  l.set(n.out(),
+        l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
           Scalars inner{nested, l.loc};
-          Value x = inner.fromIndex(at[0], isa<FloatType>(type)
-                                               ? computeType(type)
-                                               : element);
-          Value result = inner.add(widen(inner, start),
-                                   inner.mul(x, widen(inner, delta)));
+          Value x = inner.fromIndex(
+              at[0], isa<FloatType>(type) ? computeType(type) : element);
+          Value result =
+              inner.add(widen(inner, start), inner.mul(x, widen(inner, delta)));
           return isa<FloatType>(type) ? toFloat(inner, result, element)
                                       : result;
         }));
   return success();
 }
 
-static LogicalResult lowerOneHot(Lowering &l, Node n) {
+static LogicalResult lowerOneHot(Lowering &l, OnnxNode n) {
   Value indices = n.in(0), values = n.in(2);
   int64_t rank = l.rank(indices) + 1;
   auto axis = normalizeAxis(n.integer("axis", -1), rank);
@@ -132,9 +131,8 @@ static LogicalResult lowerOneHot(Lowering &l, Node n) {
     return l.refuse("axis is out of range");
   Scalars s{l.b, l.loc};
   OpFoldResult depth;
-  auto known = isa<FloatType>(l.elementType(n.in(1)))
-                   ? std::optional<Dims>()
-                   : l.elements(n.in(1));
+  auto known = isa<FloatType>(l.elementType(n.in(1))) ? std::optional<Dims>()
+                                                      : l.elements(n.in(1));
   if (known && known->size() == 1) {
     depth = (*known)[0];
   } else if (auto constant = l.reals(n.in(1), 1)) {
@@ -153,46 +151,43 @@ static LogicalResult lowerOneHot(Lowering &l, Node n) {
   Value off = tensor::ExtractOp::create(l.b, l.loc, both, l.index(0));
   Value on = tensor::ExtractOp::create(l.b, l.loc, both, l.index(1));
   Type indexType = l.elementType(indices);
-  l.set(n.out(), l.pull(signless(l.elementType(values)), dims,
-                        [&](OpBuilder &nested, ArrayRef<Value> at) {
-                          Scalars inner{nested, l.loc};
-                          SmallVector<Value> from(at);
-                          from.erase(from.begin() + *axis);
-                          Value hot = tensor::ExtractOp::create(
-                              nested, l.loc, tensor, from);
-                          hot = inner.convert(hot, indexType,
-                                              nested.getI64Type());
-                          hot = inner.toIndex(hot);
-                          Value zero =
-                              inner.integer(nested.getIndexType(), 0);
-                          hot = inner.select(
-                              inner.compare(Comparison::Less, hot, zero, false),
-                              inner.add(hot, size), hot);
-                          return inner.select(
-                              inner.compare(Comparison::Equal, hot, at[*axis],
-                                            false),
-                              on, off);
-                        }));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(values)), dims,
+               [&](OpBuilder &nested, ArrayRef<Value> at) {
+                 Scalars inner{nested, l.loc};
+                 SmallVector<Value> from(at);
+                 from.erase(from.begin() + *axis);
+                 Value hot =
+                     tensor::ExtractOp::create(nested, l.loc, tensor, from);
+                 hot = inner.convert(hot, indexType, nested.getI64Type());
+                 hot = inner.toIndex(hot);
+                 Value zero = inner.integer(nested.getIndexType(), 0);
+                 hot = inner.select(
+                     inner.compare(Comparison::Less, hot, zero, false),
+                     inner.add(hot, size), hot);
+                 return inner.select(
+                     inner.compare(Comparison::Equal, hot, at[*axis], false),
+                     on, off);
+               }));
   return success();
 }
 
-static LogicalResult lowerEyeLike(Lowering &l, Node n) {
+static LogicalResult lowerEyeLike(Lowering &l, OnnxNode n) {
   Type element = signless(l.elementType(n.out()));
   int64_t k = n.integer("k", 0);
-  l.set(n.out(), l.pull(element, l.dims(n.in(0)),
-                        [&](OpBuilder &nested, ArrayRef<Value> at) {
-                          Scalars s{nested, l.loc};
-                          Value column = s.sub(
-                              at[1], s.integer(nested.getIndexType(), k));
-                          return s.select(s.compare(Comparison::Equal, at[0],
-                                                    column, false),
-                                          s.constant(element, 1),
-                                          s.constant(element, 0));
-                        }));
+  l.set(
+      n.out(),
+      l.pull(
+          element, l.dims(n.in(0)), [&](OpBuilder &nested, ArrayRef<Value> at) {
+            Scalars s{nested, l.loc};
+            Value column = s.sub(at[1], s.integer(nested.getIndexType(), k));
+            return s.select(s.compare(Comparison::Equal, at[0], column, false),
+                            s.constant(element, 1), s.constant(element, 0));
+          }));
   return success();
 }
 
-static LogicalResult lowerTrilu(Lowering &l, Node n) {
+static LogicalResult lowerTrilu(Lowering &l, OnnxNode n) {
   bool upper = n.integer("upper", 1);
   int64_t rank = l.rank(n.in(0));
   if (rank < 2)

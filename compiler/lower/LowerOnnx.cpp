@@ -65,9 +65,8 @@ static DictionaryAttr withElementType(DictionaryAttr attributes, Type type) {
   MLIRContext *context = type.getContext();
   NamedAttrList list(attributes);
   Type element = cast<RankedTensorType>(type).getElementType();
-  list.set("onnx.elem_type",
-           IntegerAttr::get(IntegerType::get(context, 64),
-                            onnxElementType(element)));
+  list.set("onnx.elem_type", IntegerAttr::get(IntegerType::get(context, 64),
+                                              onnxElementType(element)));
   return list.getDictionary(context);
 }
 
@@ -94,8 +93,8 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     inputAttributes.resize(function.getNumArguments());
     resultAttributes.resize(function.getNumResults());
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
-      inputs.push_back(loweredType(function, type,
-                                   boundaryName("input", inputAttributes[i], i)));
+      inputs.push_back(loweredType(
+          function, type, boundaryName("input", inputAttributes[i], i)));
       refused |= !inputs.back();
     }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
@@ -107,9 +106,9 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
       return failure();
 
     OpBuilder builder(function);
-    auto lowered = func::FuncOp::create(
-        builder, function.getLoc(), "main",
-        builder.getFunctionType(inputs, results));
+    auto lowered =
+        func::FuncOp::create(builder, function.getLoc(), "main",
+                             builder.getFunctionType(inputs, results));
     Block *entry = lowered.addEntryBlock();
     Lowering lowering(table, shapes, lowered);
     for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
@@ -127,7 +126,8 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
       return failure();
     }
     SmallVector<Value> returned;
-    for (auto [i, result] : llvm::enumerate(body.getTerminator()->getOperands())) {
+    for (auto [i, result] :
+         llvm::enumerate(body.getTerminator()->getOperands())) {
       Value tensor = lowering.value(result);
       if (tensor.getType() != results[i])
         tensor = tensor::CastOp::create(lowering.b, lowering.loc, results[i],

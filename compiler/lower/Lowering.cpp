@@ -69,22 +69,22 @@ std::optional<int64_t> onnxc::normalizeAxis(int64_t axis, int64_t rank) {
 }
 
 //===----------------------------------------------------------------------===//
-// Node
+// OnnxNode
 //===----------------------------------------------------------------------===//
 
-Value Node::in(unsigned index) const {
+Value OnnxNode::in(unsigned index) const {
   if (index >= op->getNumOperands() || op::isNone(op->getOperand(index)))
     return nullptr;
   return op->getOperand(index);
 }
 
-Value Node::out(unsigned index) const {
+Value OnnxNode::out(unsigned index) const {
   if (index >= op->getNumResults() || op::isNone(op->getResult(index)))
     return nullptr;
   return op->getResult(index);
 }
 
-SmallVector<Value> Node::present() const {
+SmallVector<Value> OnnxNode::present() const {
   SmallVector<Value> result;
   for (Value operand : op->getOperands())
     if (!op::isNone(operand))
@@ -92,31 +92,31 @@ SmallVector<Value> Node::present() const {
   return result;
 }
 
-bool Node::has(StringRef name) const { return !!op->getAttr(name); }
+bool OnnxNode::has(StringRef name) const { return !!op->getAttr(name); }
 
-int64_t Node::integer(StringRef name, int64_t otherwise) const {
+int64_t OnnxNode::integer(StringRef name, int64_t otherwise) const {
   auto attribute = op->getAttrOfType<IntegerAttr>(name);
   return attribute ? attribute.getValue().getSExtValue() : otherwise;
 }
 
-double Node::real(StringRef name, double otherwise) const {
+double OnnxNode::real(StringRef name, double otherwise) const {
   auto attribute = op->getAttrOfType<FloatAttr>(name);
   return attribute ? attribute.getValueAsDouble() : otherwise;
 }
 
-StringRef Node::string(StringRef name, StringRef otherwise) const {
+StringRef OnnxNode::string(StringRef name, StringRef otherwise) const {
   auto attribute = op->getAttrOfType<StringAttr>(name);
   return attribute ? attribute.getValue() : otherwise;
 }
 
-std::optional<SmallVector<int64_t>> Node::integers(StringRef name) const {
+std::optional<SmallVector<int64_t>> OnnxNode::integers(StringRef name) const {
   auto attribute = op->getAttrOfType<DenseI64ArrayAttr>(name);
   if (!attribute)
     return std::nullopt;
   return SmallVector<int64_t>(attribute.asArrayRef());
 }
 
-std::optional<SmallVector<double>> Node::reals(StringRef name) const {
+std::optional<SmallVector<double>> OnnxNode::reals(StringRef name) const {
   auto attribute = op->getAttrOfType<DenseF32ArrayAttr>(name);
   if (!attribute)
     return std::nullopt;
@@ -201,8 +201,8 @@ Dims Lowering::knownDims(Value onnx) {
     bool available = true;
     (*known)[i].walk([&](AffineExpr part) {
       if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
-        available &= values.contains(
-            shapes.symbols()[symbol.getPosition()].value);
+        available &=
+            values.contains(shapes.symbols()[symbol.getPosition()].value);
     });
     if (available)
       result[i] = materialize((*known)[i]);
@@ -273,7 +273,9 @@ Value Lowering::value(Value onnx) {
   if (ElementsAttr attribute = constant(onnx)) {
     OpBuilder::InsertionGuard guard(b);
     if (!atTopLevel() && !isa<BlockArgument>(onnx) &&
-        onnx.getDefiningOp()->getParentOp()->hasTrait<OpTrait::IsIsolatedFromAbove>())
+        onnx.getDefiningOp()
+            ->getParentOp()
+            ->hasTrait<OpTrait::IsIsolatedFromAbove>())
       b = entry;
     Value tensor = constantTensor(attribute);
     values[onnx] = tensor;
@@ -440,19 +442,16 @@ static OpFoldResult binary(Lowering &l, OpFoldResult x, OpFoldResult y,
 }
 
 OpFoldResult Lowering::add(OpFoldResult x, OpFoldResult y) {
-  return binary<arith::AddIOp>(*this, x, y, [](int64_t a, int64_t b) {
-    return a + b;
-  });
+  return binary<arith::AddIOp>(*this, x, y,
+                               [](int64_t a, int64_t b) { return a + b; });
 }
 OpFoldResult Lowering::sub(OpFoldResult x, OpFoldResult y) {
-  return binary<arith::SubIOp>(*this, x, y, [](int64_t a, int64_t b) {
-    return a - b;
-  });
+  return binary<arith::SubIOp>(*this, x, y,
+                               [](int64_t a, int64_t b) { return a - b; });
 }
 OpFoldResult Lowering::mul(OpFoldResult x, OpFoldResult y) {
-  return binary<arith::MulIOp>(*this, x, y, [](int64_t a, int64_t b) {
-    return a * b;
-  });
+  return binary<arith::MulIOp>(*this, x, y,
+                               [](int64_t a, int64_t b) { return a * b; });
 }
 OpFoldResult Lowering::floorDiv(OpFoldResult x, OpFoldResult y) {
   if (!getConstantIntValue(y))
@@ -469,14 +468,12 @@ OpFoldResult Lowering::ceilDiv(OpFoldResult x, OpFoldResult y) {
   });
 }
 OpFoldResult Lowering::min(OpFoldResult x, OpFoldResult y) {
-  return binary<arith::MinSIOp>(*this, x, y, [](int64_t a, int64_t b) {
-    return std::min(a, b);
-  });
+  return binary<arith::MinSIOp>(
+      *this, x, y, [](int64_t a, int64_t b) { return std::min(a, b); });
 }
 OpFoldResult Lowering::max(OpFoldResult x, OpFoldResult y) {
-  return binary<arith::MaxSIOp>(*this, x, y, [](int64_t a, int64_t b) {
-    return std::max(a, b);
-  });
+  return binary<arith::MaxSIOp>(
+      *this, x, y, [](int64_t a, int64_t b) { return std::max(a, b); });
 }
 OpFoldResult Lowering::product(ArrayRef<OpFoldResult> dims) {
   OpFoldResult result = attr(1);
@@ -531,14 +528,15 @@ LogicalResult Lowering::lowerNode(Operation *op) {
     return success();
   if (!lower)
     return refuse("the operator is not supported yet");
-  return lower(*this, Node{op});
+  return lower(*this, OnnxNode{op});
 }
 
 LogicalResult Lowering::lowerBlock(Block &block) {
   bool refused = false;
   for (Operation &op : block) {
     if (op.hasTrait<OpTrait::IsTerminator>() ||
-        op.getName().getStringRef() == "onnx.None" || constantElements(op.getNumResults() ? op.getResult(0) : Value()))
+        op.getName().getStringRef() == "onnx.None" ||
+        constantElements(op.getNumResults() ? op.getResult(0) : Value()))
       continue;
     loc = op.getLoc();
     if (succeeded(lowerNode(&op)))

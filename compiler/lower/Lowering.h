@@ -25,7 +25,7 @@ namespace onnxc {
 using Dims = llvm::SmallVector<mlir::OpFoldResult>;
 
 /// An onnx operation with its attributes by name and operands by position.
-struct Node {
+struct OnnxNode {
   mlir::Operation *op;
 
   /// Operand or result `index`; null when absent (`onnx.None`, type none).
@@ -48,7 +48,7 @@ struct Node {
 
 class Lowering;
 /// Lowers one node; on failure `Lowering::refuse` has said why.
-using LowerFunction = mlir::LogicalResult (*)(Lowering &, Node);
+using LowerFunction = mlir::LogicalResult (*)(Lowering &, OnnxNode);
 
 /// Operator name without the dialect ("Conv") to its lowering.
 class LoweringTable {
@@ -146,8 +146,10 @@ public:
 
   /// Dims of a lowered tensor, seen through the operation that made it.
   Dims sizes(mlir::Value tensor);
-  mlir::Value empty(mlir::Type element, llvm::ArrayRef<mlir::OpFoldResult> dims);
-  mlir::Value filled(mlir::Type element, llvm::ArrayRef<mlir::OpFoldResult> dims,
+  mlir::Value empty(mlir::Type element,
+                    llvm::ArrayRef<mlir::OpFoldResult> dims);
+  mlir::Value filled(mlir::Type element,
+                     llvm::ArrayRef<mlir::OpFoldResult> dims,
                      mlir::TypedAttr value);
   /// A tensor of the constant, signless: arith.constant when small,
   /// kernel.weight otherwise.
@@ -186,10 +188,12 @@ public:
   /// The dims of a multidirectional broadcast.
   Dims broadcastDims(llvm::ArrayRef<mlir::Value> onnx);
 
-  mlir::Value transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> permutation);
+  mlir::Value transpose(mlir::Value tensor,
+                        llvm::ArrayRef<int64_t> permutation);
   /// Row-major reinterpretation with the given dims. The expressions, where
   /// known, tell which dims belong together. Null when the sizes cannot fit.
-  mlir::Value reshape(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> dims,
+  mlir::Value reshape(mlir::Value tensor,
+                      llvm::ArrayRef<mlir::OpFoldResult> dims,
                       llvm::ArrayRef<mlir::AffineExpr> sourceExprs = {},
                       llvm::ArrayRef<mlir::AffineExpr> targetExprs = {});
   /// Elements converted between onnx element types.
@@ -212,12 +216,12 @@ public:
                          combine);
   /// The same with an operand that lacks the axes:
   /// `combine(builder, accumulator, element, operand)`.
-  mlir::Value reduceWith(
-      mlir::Value tensor, mlir::Value operand, llvm::ArrayRef<int64_t> axes,
-      mlir::TypedAttr start,
-      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value,
-                                     mlir::Value, mlir::Value)>
-          combine);
+  mlir::Value
+  reduceWith(mlir::Value tensor, mlir::Value operand,
+             llvm::ArrayRef<int64_t> axes, mlir::TypedAttr start,
+             llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value,
+                                            mlir::Value, mlir::Value)>
+                 combine);
   /// Puts reduced axes back with size 1.
   mlir::Value keepAxes(mlir::Value reduced, llvm::ArrayRef<int64_t> axes);
   /// Element-wise over `tensor` and tensors that lack `axes`.

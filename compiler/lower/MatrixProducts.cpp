@@ -33,9 +33,9 @@ static Dims productDims(ArrayRef<OpFoldResult> lhs, ArrayRef<OpFoldResult> rhs,
       if (xConstant || yConstant)
         dims.push_back(xConstant ? x : y);
       else
-        dims.push_back(s.select(s.compare(Comparison::Equal, l.index(x),
-                                          l.index(1), false),
-                                l.index(y), l.index(x)));
+        dims.push_back(s.select(
+            s.compare(Comparison::Equal, l.index(x), l.index(1), false),
+            l.index(y), l.index(x)));
     }
   }
   dims.push_back(lhs[lhs.size() - 2]);
@@ -50,8 +50,8 @@ Value onnxc::kernelMatmul(Lowering &l, Value lhs, Value rhs,
       l.b, l.loc, TypeRange(init.getType()), lhs, rhs, ValueRange(), init,
       l.b.getArrayAttr({}), false, kernel::TileAttr());
   OpBuilder::InsertionGuard guard(l.b);
-  Block *block = l.b.createBlock(&matmul.getEpilogue(), {}, l.b.getF32Type(),
-                                 l.loc);
+  Block *block =
+      l.b.createBlock(&matmul.getEpilogue(), {}, l.b.getF32Type(), l.loc);
   kernel::YieldOp::create(l.b, l.loc, block->getArgument(0));
   return matmul.getResult(0);
 }
@@ -84,8 +84,8 @@ Value onnxc::contract(Lowering &l, Value lhs, Value rhs,
     outExprs.push_back(b.getAffineDimExpr(i));
   return l.generic(l.filled(element, dims, numberAttr(element, 0)),
                    AffineMap::get(loops, 0, outExprs, b.getContext()),
-                   {{lhs, mapOf(lhs, m, k)}, {rhs, mapOf(rhs, k, n)}}, iterators,
-                   [&](OpBuilder &nested, ValueRange in) {
+                   {{lhs, mapOf(lhs, m, k)}, {rhs, mapOf(rhs, k, n)}},
+                   iterators, [&](OpBuilder &nested, ValueRange in) {
                      Scalars s{nested, l.loc};
                      return s.accumulate(in[2], s.mul(in[0], in[1]));
                    });
@@ -123,7 +123,8 @@ Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
       for (size_t i = 0; i + 2 < own.size(); ++i)
         if (own[i] != wanted[i])
           from[i] = s.select(
-              s.compare(Comparison::Equal, getValueOrCreateConstantIndexOp(nested, l.loc, own[i]),
+              s.compare(Comparison::Equal,
+                        getValueOrCreateConstantIndexOp(nested, l.loc, own[i]),
                         s.integer(nested.getIndexType(), 1), false),
               s.integer(nested.getIndexType(), 0), at[i]);
       return Value(tensor::ExtractOp::create(nested, l.loc, tensor, from));
@@ -173,7 +174,7 @@ static bool sizesContradict(int64_t x, int64_t y) {
   return x >= 0 && y >= 0 && x != y;
 }
 
-static LogicalResult lowerMatMul(Lowering &l, Node n) {
+static LogicalResult lowerMatMul(Lowering &l, OnnxNode n) {
   Value a = n.in(0), c = n.in(1);
   if (l.rank(a) == 0 || l.rank(c) == 0)
     return l.refuse("operands must have rank 1 or more");
@@ -187,7 +188,7 @@ static LogicalResult lowerMatMul(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerGemm(Lowering &l, Node n) {
+static LogicalResult lowerGemm(Lowering &l, OnnxNode n) {
   Value a = n.in(0), w = n.in(1), c = n.in(2);
   bool transA = n.integer("transA", 0), transB = n.integer("transB", 0);
   double alpha = n.real("alpha", 1), beta = n.real("beta", 1);
@@ -218,19 +219,19 @@ static LogicalResult lowerGemm(Lowering &l, Node n) {
     operands.push_back({tensor, AffineMap::get(2, 0, exprs, l.b.getContext())});
   }
   if (operands.size() > 1 || alpha != 1)
-    product = l.map(compute, dims, operands,
-                    [&](OpBuilder &nested, ValueRange in) {
-                      Scalars s{nested, l.loc};
-                      Value result = in[0];
-                      if (alpha != 1)
-                        result = s.mul(result, s.constant(compute, alpha));
-                      if (in.size() < 2)
-                        return result;
-                      Value addend = in[1];
-                      if (beta != 1)
-                        addend = s.mul(addend, s.constant(compute, beta));
-                      return s.add(result, addend);
-                    });
+    product =
+        l.map(compute, dims, operands, [&](OpBuilder &nested, ValueRange in) {
+          Scalars s{nested, l.loc};
+          Value result = in[0];
+          if (alpha != 1)
+            result = s.mul(result, s.constant(compute, alpha));
+          if (in.size() < 2)
+            return result;
+          Value addend = in[1];
+          if (beta != 1)
+            addend = s.mul(addend, s.constant(compute, beta));
+          return s.add(result, addend);
+        });
   l.set(n.out(), l.convert(product, compute, element));
   return success();
 }

@@ -117,7 +117,7 @@ static Value inType(Lowering &l, Value onnx, Type type) {
   return l.convert(l.value(onnx), l.elementType(onnx), type);
 }
 
-static LogicalResult lowerBatchNormalization(Lowering &l, Node n) {
+static LogicalResult lowerBatchNormalization(Lowering &l, OnnxNode n) {
   if (n.integer("training_mode", 0))
     return l.refuse("training_mode = 1 is not supported yet");
   Value x = n.in(0);
@@ -140,7 +140,8 @@ static LogicalResult lowerBatchNormalization(Lowering &l, Node n) {
     size_t count = constants[0]->size();
     std::vector<char> scales(count * 4), shifts(count * 4);
     for (size_t i = 0; i < count; ++i) {
-      double factor = (*constants[0])[i] / std::sqrt((*constants[3])[i] + epsilon);
+      double factor =
+          (*constants[0])[i] / std::sqrt((*constants[3])[i] + epsilon);
       float values[2] = {
           static_cast<float>(factor),
           static_cast<float>((*constants[1])[i] - (*constants[2])[i] * factor)};
@@ -151,21 +152,20 @@ static LogicalResult lowerBatchNormalization(Lowering &l, Node n) {
     scale = l.constantTensor(makeElements(type, std::move(scales)));
     shift = l.constantTensor(makeElements(type, std::move(shifts)));
   } else {
-    scale = l.mapSame(compute,
-                      {inType(l, n.in(1), compute), inType(l, n.in(4), compute)},
-                      [&](OpBuilder &nested, ValueRange in) {
-                        Scalars s{nested, l.loc};
-                        Value root =
-                            s.sqrt(s.add(in[1], s.constant(compute, epsilon)));
-                        return s.div(in[0], root, false);
-                      });
-    shift = l.mapSame(compute,
-                      {inType(l, n.in(2), compute), inType(l, n.in(3), compute),
-                       scale},
-                      [&](OpBuilder &nested, ValueRange in) {
-                        Scalars s{nested, l.loc};
-                        return s.sub(in[0], s.mul(in[1], in[2]));
-                      });
+    scale = l.mapSame(
+        compute, {inType(l, n.in(1), compute), inType(l, n.in(4), compute)},
+        [&](OpBuilder &nested, ValueRange in) {
+          Scalars s{nested, l.loc};
+          Value root = s.sqrt(s.add(in[1], s.constant(compute, epsilon)));
+          return s.div(in[0], root, false);
+        });
+    shift = l.mapSame(
+        compute,
+        {inType(l, n.in(2), compute), inType(l, n.in(3), compute), scale},
+        [&](OpBuilder &nested, ValueRange in) {
+          Scalars s{nested, l.loc};
+          return s.sub(in[0], s.mul(in[1], in[2]));
+        });
   }
   Value result = l.map(signless(element), dims,
                        {{l.value(x), l.b.getMultiDimIdentityMap(rank)},
@@ -180,7 +180,8 @@ static LogicalResult lowerBatchNormalization(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerLayerNormalization(Lowering &l, Node n, bool mean) {
+static LogicalResult lowerLayerNormalization(Lowering &l, OnnxNode n,
+                                             bool mean) {
   Value x = n.in(0);
   int64_t rank = l.rank(x);
   auto axis = normalizeAxis(n.integer("axis", -1), rank);
@@ -195,9 +196,10 @@ static LogicalResult lowerLayerNormalization(Lowering &l, Node n, bool mean) {
     average = meanOf(l, input, axes);
     square = varianceOf(l, input, average, axes);
   } else {
-    Value squares = l.mapSame(compute, input, [&](OpBuilder &nested, ValueRange in) {
-      return Scalars{nested, l.loc}.mul(in[0], in[0]);
-    });
+    Value squares =
+        l.mapSame(compute, input, [&](OpBuilder &nested, ValueRange in) {
+          return Scalars{nested, l.loc}.mul(in[0], in[0]);
+        });
     square = meanOf(l, squares, axes);
   }
   Value inverse = inverseRoot(l, square, epsilon);
@@ -214,11 +216,11 @@ static LogicalResult lowerLayerNormalization(Lowering &l, Node n, bool mean) {
   for (int i = 1; mean && i <= 2; ++i)
     if (n.out(i))
       l.set(n.out(i), l.convert(l.keepAxes(extras[i - 1], axes), compute,
-                             l.elementType(n.out(i))));
+                                l.elementType(n.out(i))));
   return success();
 }
 
-static LogicalResult lowerInstanceNormalization(Lowering &l, Node n) {
+static LogicalResult lowerInstanceNormalization(Lowering &l, OnnxNode n) {
   Value x = n.in(0);
   int64_t rank = l.rank(x);
   if (rank < 3)
@@ -227,8 +229,8 @@ static LogicalResult lowerInstanceNormalization(Lowering &l, Node n) {
   Type element = l.elementType(x), compute = computeType(element);
   Value input = inType(l, x, compute);
   Value mean = meanOf(l, input, axes);
-  Value inverse = inverseRoot(l, varianceOf(l, input, mean, axes),
-                              n.real("epsilon", 1e-5));
+  Value inverse =
+      inverseRoot(l, varianceOf(l, input, mean, axes), n.real("epsilon", 1e-5));
   AffineMap channel = AffineMap::get(rank, 0, l.b.getAffineDimExpr(1));
   Value result = normalize(l, input, axes, mean, inverse,
                            {inType(l, n.in(1), compute), channel},
@@ -237,7 +239,7 @@ static LogicalResult lowerInstanceNormalization(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerGroupNormalization(Lowering &l, Node n) {
+static LogicalResult lowerGroupNormalization(Lowering &l, OnnxNode n) {
   Value x = n.in(0);
   int64_t rank = l.rank(x), groups = n.integer("num_groups", 0);
   int64_t channels = rank > 1 ? l.staticDim(x, 1) : -1;
@@ -250,18 +252,18 @@ static LogicalResult lowerGroupNormalization(Lowering &l, Node n) {
   Value input = l.reshape(inType(l, x, compute), grouped);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank + 1));
   Value mean = meanOf(l, input, axes);
-  Value inverse = inverseRoot(l, varianceOf(l, input, mean, axes),
-                              n.real("epsilon", 1e-5));
-  AffineMap channel =
-      AffineMap::get(rank + 1, 0,
-                     {l.b.getAffineDimExpr(1), l.b.getAffineDimExpr(2)},
-                     l.b.getContext());
+  Value inverse =
+      inverseRoot(l, varianceOf(l, input, mean, axes), n.real("epsilon", 1e-5));
+  AffineMap channel = AffineMap::get(
+      rank + 1, 0, {l.b.getAffineDimExpr(1), l.b.getAffineDimExpr(2)},
+      l.b.getContext());
   auto perChannel = [&](Value onnx) {
     return MappedOperand{l.reshape(inType(l, onnx, compute),
                                    {l.attr(groups), l.attr(channels / groups)}),
                          channel};
   };
-  if (l.staticDim(n.in(1), 0) != channels || l.staticDim(n.in(2), 0) != channels)
+  if (l.staticDim(n.in(1), 0) != channels ||
+      l.staticDim(n.in(2), 0) != channels)
     return l.refuse("scale and bias must have one element for each channel");
   Value result = normalize(l, input, axes, mean, inverse, perChannel(n.in(1)),
                            perChannel(n.in(2)));
@@ -269,10 +271,11 @@ static LogicalResult lowerGroupNormalization(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerMeanVariance(Lowering &l, Node n) {
+static LogicalResult lowerMeanVariance(Lowering &l, OnnxNode n) {
   Value x = n.in(0);
   SmallVector<int64_t> axes;
-  for (int64_t axis : n.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3})) {
+  for (int64_t axis :
+       n.integers("axes").value_or(SmallVector<int64_t>{0, 2, 3})) {
     auto normal = normalizeAxis(axis, l.rank(x));
     if (!normal)
       return l.refuse("axis " + Twine(axis) + " is out of range");
@@ -282,17 +285,18 @@ static LogicalResult lowerMeanVariance(Lowering &l, Node n) {
   Value input = inType(l, x, compute);
   Value mean = meanOf(l, input, axes);
   Value variance = varianceOf(l, input, mean, axes);
-  Value inverse = l.mapSame(compute, variance, [&](OpBuilder &nested, ValueRange in) {
-    Scalars s{nested, l.loc};
-    return s.div(s.constant(compute, 1),
-                 s.add(s.sqrt(in[0]), s.constant(compute, 1e-9)), false);
-  });
+  Value inverse =
+      l.mapSame(compute, variance, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        return s.div(s.constant(compute, 1),
+                     s.add(s.sqrt(in[0]), s.constant(compute, 1e-9)), false);
+      });
   Value result = normalize(l, input, axes, mean, inverse, {}, {});
   l.set(n.out(), l.convert(result, compute, element));
   return success();
 }
 
-static LogicalResult lowerLpNormalization(Lowering &l, Node n) {
+static LogicalResult lowerLpNormalization(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
   if (!axis)
     return l.refuse("axis is out of range");
@@ -317,7 +321,7 @@ static LogicalResult lowerLpNormalization(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerLRN(Lowering &l, Node n) {
+static LogicalResult lowerLRN(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0)), size = n.integer("size", 0);
   if (rank < 2 || size < 1 || size > INT32_MAX)
     return l.refuse("needs rank 2 or more and a positive size");
@@ -334,12 +338,12 @@ static LogicalResult lowerLRN(Lowering &l, Node n) {
   window.before = {l.attr((size - 1) / 2), l.attr(0)};
   window.after = {l.attr(size / 2), l.attr(0)};
   window.outputs = {dims[1], rest};
-  Value squares = reduceWindow(
-      l, flat, window, numberAttr(compute, 0),
-      [&](OpBuilder &nested, Value acc, Value x, ArrayRef<Value>) {
-        Scalars s{nested, l.loc};
-        return s.add(acc, s.mul(x, x));
-      });
+  Value squares =
+      reduceWindow(l, flat, window, numberAttr(compute, 0),
+                   [&](OpBuilder &nested, Value acc, Value x, ArrayRef<Value>) {
+                     Scalars s{nested, l.loc};
+                     return s.add(acc, s.mul(x, x));
+                   });
   Value result = l.mapSame(
       compute, {flat, squares}, [&](OpBuilder &nested, ValueRange in) {
         Scalars s{nested, l.loc};
@@ -355,10 +359,10 @@ static LogicalResult lowerLRN(Lowering &l, Node n) {
 
 void onnxc::addNormalizations(LoweringTable &table) {
   table.onOp("BatchNormalization", lowerBatchNormalization);
-  table.onOp("LayerNormalization", [](Lowering &l, Node n) {
+  table.onOp("LayerNormalization", [](Lowering &l, OnnxNode n) {
     return lowerLayerNormalization(l, n, true);
   });
-  table.onOp("RMSNormalization", [](Lowering &l, Node n) {
+  table.onOp("RMSNormalization", [](Lowering &l, OnnxNode n) {
     return lowerLayerNormalization(l, n, false);
   });
   table.onOp("InstanceNormalization", lowerInstanceNormalization);

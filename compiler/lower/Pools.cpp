@@ -48,7 +48,7 @@ static bool takesKernel(Lowering &l, Value onnx, const Window &window) {
 
 /// Reads the window of a pool; dims of the output that are known take the
 /// place of those computed here.
-static FailureOr<Window> poolWindow(Lowering &l, Node n) {
+static FailureOr<Window> poolWindow(Lowering &l, OnnxNode n) {
   auto kernelShape = n.integers("kernel_shape");
   if (!kernelShape || kernelShape->empty())
     return l.refuse("kernel_shape is missing");
@@ -103,13 +103,13 @@ static Value maxIndices(Lowering &l, Value input, Value maxima,
   // A window without such a tap (NaN, or none inside) has index 0.
   return l.mapSame(i64, first, [&](OpBuilder &nested, ValueRange in) {
     Scalars s{nested, l.loc};
-    Value none = s.compare(Comparison::Equal, in[0],
-                           s.integer(i64, INT64_MAX), false);
+    Value none =
+        s.compare(Comparison::Equal, in[0], s.integer(i64, INT64_MAX), false);
     return s.select(none, s.integer(i64, 0), in[0]);
   });
 }
 
-static LogicalResult lowerMaxPool(Lowering &l, Node n) {
+static LogicalResult lowerMaxPool(Lowering &l, OnnxNode n) {
   FailureOr<Window> window = poolWindow(l, n);
   if (failed(window))
     return failure();
@@ -121,12 +121,11 @@ static LogicalResult lowerMaxPool(Lowering &l, Node n) {
     result = poolKernel(l, input, *window, kernel::PoolKind::Max);
   } else {
     bool u = isUnsigned(onnxElement);
-    result = reduceWindow(l, input, *window, lowestValue(element, u),
-                          [&](OpBuilder &nested, Value accumulator, Value tap,
-                              ArrayRef<Value>) {
-                            return Scalars{nested, l.loc}.max(accumulator, tap,
-                                                              u);
-                          });
+    result = reduceWindow(
+        l, input, *window, lowestValue(element, u),
+        [&](OpBuilder &nested, Value accumulator, Value tap, ArrayRef<Value>) {
+          return Scalars{nested, l.loc}.max(accumulator, tap, u);
+        });
   }
   l.set(n.out(), result);
   if (n.out(1))
@@ -139,18 +138,19 @@ static LogicalResult lowerMaxPool(Lowering &l, Node n) {
 static Value tapCount(Lowering &l, Value input, const Window &window, Type type,
                       bool countPadding) {
   if (!countPadding)
-    return reduceWindow(l, input, window, numberAttr(type, 0),
-                        [&](OpBuilder &nested, Value accumulator, Value,
-                            ArrayRef<Value>) {
-                          Scalars s{nested, l.loc};
-                          return s.add(accumulator, s.constant(type, 1));
-                        });
+    return reduceWindow(
+        l, input, window, numberAttr(type, 0),
+        [&](OpBuilder &nested, Value accumulator, Value, ArrayRef<Value>) {
+          Scalars s{nested, l.loc};
+          return s.add(accumulator, s.constant(type, 1));
+        });
   // Taps inside the padded input: of each window those before its end.
   Dims source = l.sizes(input), dims = {l.attr(1), l.attr(1)};
   llvm::append_range(dims, window.outputs);
   SmallVector<Value> ends;
   for (size_t i = 0; i < window.spatial(); ++i)
-    ends.push_back(l.index(l.add(source[i + 2], l.add(window.before[i], window.after[i]))));
+    ends.push_back(l.index(
+        l.add(source[i + 2], l.add(window.before[i], window.after[i]))));
   return l.pull(type, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
     Scalars s{nested, l.loc};
     Type index = nested.getIndexType();
@@ -160,7 +160,8 @@ static Value tapCount(Lowering &l, Value input, const Window &window, Type type,
       Value room = s.sub(ends[i], begin);
       Value dilation = s.integer(index, window.dilations[i]);
       Value taps = arith::CeilDivSIOp::create(nested, l.loc, room, dilation);
-      count = s.mul(count, s.min(taps, s.integer(index, window.kernel[i]), false));
+      count =
+          s.mul(count, s.min(taps, s.integer(index, window.kernel[i]), false));
     }
     return s.fromIndex(count, type);
   });
@@ -174,16 +175,16 @@ static Value divideByCount(Lowering &l, Value sum, Value count) {
     exprs.push_back(getConstantIntValue(countDims[i]) == 1
                         ? l.b.getAffineConstantExpr(0)
                         : l.b.getAffineDimExpr(i));
-  return l.map(type, dims,
-               {{sum, l.b.getMultiDimIdentityMap(dims.size())},
-                {count, AffineMap::get(dims.size(), 0, exprs,
-                                       l.b.getContext())}},
-               [&](OpBuilder &nested, ValueRange in) {
-                 return Scalars{nested, l.loc}.div(in[0], in[1], false);
-               });
+  return l.map(
+      type, dims,
+      {{sum, l.b.getMultiDimIdentityMap(dims.size())},
+       {count, AffineMap::get(dims.size(), 0, exprs, l.b.getContext())}},
+      [&](OpBuilder &nested, ValueRange in) {
+        return Scalars{nested, l.loc}.div(in[0], in[1], false);
+      });
 }
 
-static LogicalResult lowerAveragePool(Lowering &l, Node n) {
+static LogicalResult lowerAveragePool(Lowering &l, OnnxNode n) {
   FailureOr<Window> window = poolWindow(l, n);
   if (failed(window))
     return failure();
@@ -197,12 +198,11 @@ static LogicalResult lowerAveragePool(Lowering &l, Node n) {
   }
   Type compute = computeType(element);
   Value input = l.convert(l.value(n.in(0)), element, compute);
-  Value sum = reduceWindow(l, input, *window, numberAttr(compute, 0),
-                           [&](OpBuilder &nested, Value accumulator, Value tap,
-                               ArrayRef<Value>) {
-                             return Scalars{nested, l.loc}.add(accumulator,
-                                                               tap);
-                           });
+  Value sum = reduceWindow(
+      l, input, *window, numberAttr(compute, 0),
+      [&](OpBuilder &nested, Value accumulator, Value tap, ArrayRef<Value>) {
+        return Scalars{nested, l.loc}.add(accumulator, tap);
+      });
   Value count = tapCount(l, input, *window, compute, countPadding);
   l.set(n.out(), l.convert(divideByCount(l, sum, count), compute, element));
   return success();
@@ -224,19 +224,19 @@ static Value root(Scalars &s, Value x, double p) {
   return math::PowFOp::create(s.b, s.loc, x, s.constant(x.getType(), 1 / p));
 }
 
-static LogicalResult lowerLpPool(Lowering &l, Node n) {
+static LogicalResult lowerLpPool(Lowering &l, OnnxNode n) {
   FailureOr<Window> window = poolWindow(l, n);
   if (failed(window))
     return failure();
   double p = n.integer("p", 2);
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   Value input = l.convert(l.value(n.in(0)), element, compute);
-  Value sum = reduceWindow(l, input, *window, numberAttr(compute, 0),
-                           [&](OpBuilder &nested, Value accumulator, Value tap,
-                               ArrayRef<Value>) {
-                             Scalars s{nested, l.loc};
-                             return s.add(accumulator, power(s, s.abs(tap), p));
-                           });
+  Value sum = reduceWindow(
+      l, input, *window, numberAttr(compute, 0),
+      [&](OpBuilder &nested, Value accumulator, Value tap, ArrayRef<Value>) {
+        Scalars s{nested, l.loc};
+        return s.add(accumulator, power(s, s.abs(tap), p));
+      });
   l.set(n.out(), l.mapSame(signless(element), sum,
                            [&](OpBuilder &nested, ValueRange in) {
                              Scalars s{nested, l.loc};
@@ -247,7 +247,7 @@ static LogicalResult lowerLpPool(Lowering &l, Node n) {
 
 enum class GlobalPool { Average, Max, Lp };
 template <GlobalPool kind>
-static LogicalResult lowerGlobalPool(Lowering &l, Node n) {
+static LogicalResult lowerGlobalPool(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   if (rank < 2)
     return l.refuse("the input must have rank 2 or more");
@@ -257,16 +257,15 @@ static LogicalResult lowerGlobalPool(Lowering &l, Node n) {
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
   TypedAttr start = kind == GlobalPool::Max ? lowestValue(compute, false)
                                             : numberAttr(compute, 0);
-  Value result = l.reduce(
-      input, axes, start,
-      [&](OpBuilder &nested, Value accumulator, Value x) {
-        Scalars s{nested, l.loc};
-        if (kind == GlobalPool::Max)
-          return s.max(accumulator, x, false);
-        if (kind == GlobalPool::Lp)
-          x = power(s, s.abs(x), p);
-        return s.accumulate(accumulator, x);
-      });
+  Value result = l.reduce(input, axes, start,
+                          [&](OpBuilder &nested, Value accumulator, Value x) {
+                            Scalars s{nested, l.loc};
+                            if (kind == GlobalPool::Max)
+                              return s.max(accumulator, x, false);
+                            if (kind == GlobalPool::Lp)
+                              x = power(s, s.abs(x), p);
+                            return s.accumulate(accumulator, x);
+                          });
   if (kind != GlobalPool::Max) {
     Dims dims = l.sizes(input);
     OpFoldResult count = l.product(ArrayRef(dims).drop_front(2));

@@ -32,9 +32,9 @@ static Value parameter(Lowering &l, OpBuilder &nested, Value onnx, Value tensor,
       from.push_back(s.integer(nested.getIndexType(), 0));
   } else if (how.block > 0) {
     from.assign(at.begin(), at.end());
-    from[how.axis] = arith::DivUIOp::create(
-        nested, l.loc, at[how.axis],
-        s.integer(nested.getIndexType(), how.block));
+    from[how.axis] =
+        arith::DivUIOp::create(nested, l.loc, at[how.axis],
+                               s.integer(nested.getIndexType(), how.block));
   } else {
     from.push_back(at[how.axis]);
   }
@@ -42,7 +42,7 @@ static Value parameter(Lowering &l, OpBuilder &nested, Value onnx, Value tensor,
 }
 
 /// Checks the shapes of scale and zero point against the input.
-static FailureOr<Granularity> granularity(Lowering &l, Node n, Value input,
+static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
                                           Value scale) {
   Granularity how;
   int64_t rank = l.rank(input);
@@ -57,8 +57,8 @@ static FailureOr<Granularity> granularity(Lowering &l, Node n, Value input,
     return l.refuse("the scale's rank does not fit");
   int64_t blocks = how.block > 0 ? l.staticDim(scale, how.axis) : -1;
   int64_t length = l.staticDim(input, how.axis);
-  if (how.block > 0 &&
-      (blocks < 0 || length < 0 || llvm::divideCeilSigned(length, how.block) > blocks))
+  if (how.block > 0 && (blocks < 0 || length < 0 ||
+                        llvm::divideCeilSigned(length, how.block) > blocks))
     return l.refuse("the scale's blocks do not cover the input");
   return how;
 }
@@ -72,7 +72,7 @@ static Value quantize(Scalars &s, Value x, Value zero, Type zeroType,
   return s.saturate(rounded, result);
 }
 
-static LogicalResult lowerQuantizeLinear(Lowering &l, Node n) {
+static LogicalResult lowerQuantizeLinear(Lowering &l, OnnxNode n) {
   Value x = n.in(0), scale = n.in(1), zero = n.in(2);
   FailureOr<Granularity> how = granularity(l, n, x, scale);
   if (failed(how))
@@ -90,9 +90,9 @@ static LogicalResult lowerQuantizeLinear(Lowering &l, Node n) {
                  Value element = s.convert(
                      tensor::ExtractOp::create(nested, l.loc, input, at), type,
                      f32);
-                 Value factor = s.convert(
-                     parameter(l, nested, scale, scales, *how, at),
-                     l.elementType(scale), f32);
+                 Value factor =
+                     s.convert(parameter(l, nested, scale, scales, *how, at),
+                               l.elementType(scale), f32);
                  Value offset =
                      zero ? parameter(l, nested, zero, zeros, *how, at)
                           : Value();
@@ -102,7 +102,7 @@ static LogicalResult lowerQuantizeLinear(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerDequantizeLinear(Lowering &l, Node n) {
+static LogicalResult lowerDequantizeLinear(Lowering &l, OnnxNode n) {
   Value x = n.in(0), scale = n.in(1), zero = n.in(2);
   FailureOr<Granularity> how = granularity(l, n, x, scale);
   if (failed(how))
@@ -123,21 +123,20 @@ static LogicalResult lowerDequantizeLinear(Lowering &l, Node n) {
                  } else {
                    Value whole = s.convert(element, type, i32);
                    if (zero)
-                     whole = s.sub(
-                         whole,
-                         s.convert(parameter(l, nested, zero, zeros, *how, at),
-                                   l.elementType(zero), i32));
+                     whole = s.sub(whole, s.convert(parameter(l, nested, zero,
+                                                              zeros, *how, at),
+                                                    l.elementType(zero), i32));
                    number = s.convert(whole, i32, f32);
                  }
-                 Value factor = s.convert(
-                     parameter(l, nested, scale, scales, *how, at),
-                     l.elementType(scale), f32);
+                 Value factor =
+                     s.convert(parameter(l, nested, scale, scales, *how, at),
+                               l.elementType(scale), f32);
                  return s.convert(s.mul(number, factor), f32, result);
                }));
   return success();
 }
 
-static LogicalResult lowerDynamicQuantizeLinear(Lowering &l, Node n) {
+static LogicalResult lowerDynamicQuantizeLinear(Lowering &l, OnnxNode n) {
   Value x = l.value(n.in(0));
   Type f32 = l.b.getF32Type(), u8 = l.elementType(n.out(0));
   SmallVector<int64_t> axes =
@@ -150,16 +149,14 @@ static LogicalResult lowerDynamicQuantizeLinear(Lowering &l, Node n) {
                            [&](OpBuilder &nested, Value acc, Value e) {
                              return Scalars{nested, l.loc}.max(acc, e, false);
                            });
-  Value scale = l.mapSame(f32, {lowest, highest},
-                          [&](OpBuilder &nested, ValueRange in) {
-                            Scalars s{nested, l.loc};
-                            Value width = s.div(s.sub(in[1], in[0]),
-                                                s.constant(f32, 255), false);
-                            Value zero = s.constant(f32, 0);
-                            return s.select(s.compare(Comparison::Equal, width,
-                                                      zero, false),
-                                            s.constant(f32, 1), width);
-                          });
+  Value scale =
+      l.mapSame(f32, {lowest, highest}, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Value width = s.div(s.sub(in[1], in[0]), s.constant(f32, 255), false);
+        Value zero = s.constant(f32, 0);
+        return s.select(s.compare(Comparison::Equal, width, zero, false),
+                        s.constant(f32, 1), width);
+      });
   Value zero = l.mapSame(signless(u8), {lowest, scale},
                          [&](OpBuilder &nested, ValueRange in) {
                            Scalars s{nested, l.loc};
@@ -213,11 +210,11 @@ static FailureOr<Value> centred(Lowering &l, Value onnx, Value zero,
                });
 }
 
-static LogicalResult lowerMatMulInteger(Lowering &l, Node n) {
+static LogicalResult lowerMatMulInteger(Lowering &l, OnnxNode n) {
   if (l.rank(n.in(0)) < 1 || l.rank(n.in(1)) < 1)
     return l.refuse("operands must have rank 1 or more");
-  FailureOr<Value> a = centred(l, n.in(0), n.in(2),
-                               std::max<int64_t>(l.rank(n.in(0)) - 2, 0));
+  FailureOr<Value> a =
+      centred(l, n.in(0), n.in(2), std::max<int64_t>(l.rank(n.in(0)) - 2, 0));
   FailureOr<Value> b = centred(l, n.in(1), n.in(3), l.rank(n.in(1)) - 1);
   if (failed(a) || failed(b))
     return failure();
@@ -235,26 +232,27 @@ static Value requantize(Lowering &l, Value accumulator, Value xScale,
   Value zero = yZero ? l.value(yZero) : Value();
   Granularity how;
   how.axis = axis;
-  return l.pull(signless(result), dims, [&](OpBuilder &nested,
-                                            ArrayRef<Value> at) {
-    Scalars s{nested, l.loc};
-    Type f32 = nested.getF32Type();
-    auto scaleAt = [&](Value onnx, Value tensor) {
-      return s.convert(parameter(l, nested, onnx, tensor, how, at),
-                       l.elementType(onnx), f32);
-    };
-    Value x = arith::SIToFPOp::create(
-        nested, l.loc, f32,
-        tensor::ExtractOp::create(nested, l.loc, accumulator, at));
-    Value factor = s.div(s.mul(scaleAt(xScale, xs), scaleAt(wScale, ws)),
-                         scaleAt(yScale, ys), false);
-    Value offset = yZero ? parameter(l, nested, yZero, zero, how, at) : Value();
-    return quantize(s, s.mul(x, factor), offset,
-                    yZero ? l.elementType(yZero) : Type(), result);
-  });
+  return l.pull(
+      signless(result), dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
+        Scalars s{nested, l.loc};
+        Type f32 = nested.getF32Type();
+        auto scaleAt = [&](Value onnx, Value tensor) {
+          return s.convert(parameter(l, nested, onnx, tensor, how, at),
+                           l.elementType(onnx), f32);
+        };
+        Value x = arith::SIToFPOp::create(
+            nested, l.loc, f32,
+            tensor::ExtractOp::create(nested, l.loc, accumulator, at));
+        Value factor = s.div(s.mul(scaleAt(xScale, xs), scaleAt(wScale, ws)),
+                             scaleAt(yScale, ys), false);
+        Value offset =
+            yZero ? parameter(l, nested, yZero, zero, how, at) : Value();
+        return quantize(s, s.mul(x, factor), offset,
+                        yZero ? l.elementType(yZero) : Type(), result);
+      });
 }
 
-static LogicalResult lowerQLinearMatMul(Lowering &l, Node n) {
+static LogicalResult lowerQLinearMatMul(Lowering &l, OnnxNode n) {
   Value a = n.in(0), w = n.in(3);
   if (l.rank(a) < 2 || l.rank(w) < 2)
     return l.refuse("operands of rank 1 are not supported yet");
@@ -271,7 +269,7 @@ static LogicalResult lowerQLinearMatMul(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerQLinearConv(Lowering &l, Node n) {
+static LogicalResult lowerQLinearConv(Lowering &l, OnnxNode n) {
   Value x = n.in(0), w = n.in(3), bias = n.in(8);
   int64_t rank = l.rank(x), groups = n.integer("group", 1);
   auto shape = l.staticShape(w);
@@ -300,7 +298,7 @@ static LogicalResult lowerQLinearConv(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerConvInteger(Lowering &l, Node n) {
+static LogicalResult lowerConvInteger(Lowering &l, OnnxNode n) {
   Value x = n.in(0), w = n.in(1);
   int64_t rank = l.rank(x), groups = n.integer("group", 1);
   auto shape = l.staticShape(w);

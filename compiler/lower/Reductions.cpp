@@ -8,11 +8,22 @@ using namespace mlir;
 using namespace onnxc;
 
 namespace {
-enum class Reduction { Sum, Mean, Max, Min, Prod, L1, L2, SumSquare, LogSum, LogSumExp };
+enum class Reduction {
+  Sum,
+  Mean,
+  Max,
+  Min,
+  Prod,
+  L1,
+  L2,
+  SumSquare,
+  LogSum,
+  LogSumExp
+};
 } // namespace
 
 /// The axes of a reduction: operand 1, or all. nullopt: not constant.
-static FailureOr<SmallVector<int64_t>> reductionAxes(Lowering &l, Node n) {
+static FailureOr<SmallVector<int64_t>> reductionAxes(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   SmallVector<int64_t> axes;
   if (Value operand = n.in(1)) {
@@ -64,7 +75,8 @@ static Value combineReduction(Reduction kind, Scalars &s, Value accumulator,
   }
 }
 
-template <Reduction kind> static LogicalResult lowerReduce(Lowering &l, Node n) {
+template <Reduction kind>
+static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
   FailureOr<SmallVector<int64_t>> axes = reductionAxes(l, n);
   if (failed(axes))
     return failure();
@@ -147,7 +159,7 @@ template <Reduction kind> static LogicalResult lowerReduce(Lowering &l, Node n) 
 }
 
 /// The index of the extreme element; the first of equals, or the last.
-template <bool maximum> static LogicalResult lowerArg(Lowering &l, Node n) {
+template <bool maximum> static LogicalResult lowerArg(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", 0), l.rank(n.in(0)));
   if (!axis)
     return l.refuse("axis is out of range");
@@ -157,19 +169,19 @@ template <bool maximum> static LogicalResult lowerArg(Lowering &l, Node n) {
   bool u = isUnsigned(element);
   Value input = l.value(n.in(0));
   Type lowered = signless(element), i64 = l.b.getI64Type();
-  Value extreme = l.reduce(
-      input, *axis, maximum ? lowestValue(lowered, u) : highestValue(lowered, u),
-      [&](OpBuilder &nested, Value acc, Value x) {
-        Scalars s{nested, l.loc};
-        return maximum ? s.max(acc, x, u) : s.min(acc, x, u);
-      });
+  Value extreme =
+      l.reduce(input, *axis,
+               maximum ? lowestValue(lowered, u) : highestValue(lowered, u),
+               [&](OpBuilder &nested, Value acc, Value x) {
+                 Scalars s{nested, l.loc};
+                 return maximum ? s.max(acc, x, u) : s.min(acc, x, u);
+               });
   Value index = l.reduceWith(
-      input, extreme, *axis,
-      l.b.getI64IntegerAttr(last ? -1 : INT64_MAX),
+      input, extreme, *axis, l.b.getI64IntegerAttr(last ? -1 : INT64_MAX),
       [&](OpBuilder &nested, Value acc, Value x, Value best) {
         Scalars s{nested, l.loc};
-        Value at = s.fromIndex(
-            linalg::IndexOp::create(nested, l.loc, *axis), i64);
+        Value at =
+            s.fromIndex(linalg::IndexOp::create(nested, l.loc, *axis), i64);
         Value equal = s.compare(Comparison::Equal, x, best, false);
         if (Scalars::isFloat(x))
           equal = s.logicalOr(equal, s.logicalAnd(s.isNaN(x), s.isNaN(best)));
@@ -182,7 +194,7 @@ template <bool maximum> static LogicalResult lowerArg(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerCumulative(Lowering &l, Node n, bool product) {
+static LogicalResult lowerCumulative(Lowering &l, OnnxNode n, bool product) {
   auto axes = l.integers(n.in(1));
   if (!axes || axes->size() != 1)
     return l.refuse("an axis that is not constant is not supported yet");
@@ -210,22 +222,22 @@ static LogicalResult lowerCumulative(Lowering &l, Node n, bool product) {
         Value at = step;
         if (reverse)
           at = arith::SubIOp::create(
-              l.b, loc, arith::SubIOp::create(l.b, loc, size, l.index(1)), step);
+              l.b, loc, arith::SubIOp::create(l.b, loc, size, l.index(1)),
+              step);
         Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
         offsets[*axis] = at;
         sizes[*axis] = l.attr(1);
         auto lineType = tensorType(number, outer);
         Value line = tensor::ExtractSliceOp::create(l.b, loc, lineType, input,
                                                     offsets, sizes, ones);
-        Value next = l.mapSame(number, {state[1], line},
-                               [&](OpBuilder &inner, ValueRange in) {
-                                 Scalars s{inner, loc};
-                                 return product ? s.mul(in[0], in[1])
-                                                : s.add(in[0], in[1]);
-                               });
-        Value written = tensor::InsertSliceOp::create(
-            l.b, loc, exclusive ? state[1] : next, state[0], offsets, sizes,
-            ones);
+        Value next = l.mapSame(
+            number, {state[1], line}, [&](OpBuilder &inner, ValueRange in) {
+              Scalars s{inner, loc};
+              return product ? s.mul(in[0], in[1]) : s.add(in[0], in[1]);
+            });
+        Value written =
+            tensor::InsertSliceOp::create(l.b, loc, exclusive ? state[1] : next,
+                                          state[0], offsets, sizes, ones);
         scf::YieldOp::create(l.b, loc, ValueRange{written, next});
         nested = l.b;
       });
@@ -246,10 +258,10 @@ void onnxc::addReductions(LoweringTable &table) {
   table.onOp("ReduceLogSumExp", lowerReduce<Reduction::LogSumExp>);
   table.onOp("ArgMax", lowerArg<true>);
   table.onOp("ArgMin", lowerArg<false>);
-  table.onOp("CumSum", [](Lowering &l, Node n) {
+  table.onOp("CumSum", [](Lowering &l, OnnxNode n) {
     return lowerCumulative(l, n, false);
   });
-  table.onOp("CumProd", [](Lowering &l, Node n) {
+  table.onOp("CumProd", [](Lowering &l, OnnxNode n) {
     return lowerCumulative(l, n, true);
   });
 }

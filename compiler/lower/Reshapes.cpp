@@ -6,7 +6,7 @@ using namespace mlir;
 using namespace onnxc;
 
 /// Lowers a row-major reinterpretation of operand 0 with the given dims.
-static LogicalResult reshapeTo(Lowering &l, Node n, Dims dims) {
+static LogicalResult reshapeTo(Lowering &l, OnnxNode n, Dims dims) {
   dims = l.preferKnown(n.out(), dims);
   auto source = l.exprs(n.in(0)), target = l.exprs(n.out());
   Value result = l.reshape(l.value(n.in(0)), dims,
@@ -24,7 +24,7 @@ static Value equals(Lowering &l, OpFoldResult x, int64_t value) {
   return s.compare(Comparison::Equal, l.index(x), l.index(value), false);
 }
 
-static LogicalResult lowerReshape(Lowering &l, Node n) {
+static LogicalResult lowerReshape(Lowering &l, OnnxNode n) {
   Dims known = l.knownDims(n.out());
   if (llvm::all_of(known, [](OpFoldResult dim) { return !!dim; }))
     return reshapeTo(l, n, known);
@@ -53,10 +53,10 @@ static LogicalResult lowerReshape(Lowering &l, Node n) {
     auto constant = getConstantIntValue(dim);
     if (constant && *constant == -1)
       continue;
-    others = l.mul(others, constant ? dim
-                                    : getAsOpFoldResult(s.select(
-                                          equals(l, dim, -1), l.index(1),
-                                          l.index(dim))));
+    others = l.mul(
+        others, constant ? dim
+                         : getAsOpFoldResult(s.select(
+                               equals(l, dim, -1), l.index(1), l.index(dim))));
   }
   OpFoldResult rest = l.floorDiv(l.product(source), others);
   for (OpFoldResult &dim : dims) {
@@ -70,7 +70,7 @@ static LogicalResult lowerReshape(Lowering &l, Node n) {
   return reshapeTo(l, n, dims);
 }
 
-static LogicalResult lowerFlatten(Lowering &l, Node n) {
+static LogicalResult lowerFlatten(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0)), axis = n.integer("axis", 1);
   if (axis < -rank || axis > rank)
     return l.refuse("axis is out of range");
@@ -82,7 +82,7 @@ static LogicalResult lowerFlatten(Lowering &l, Node n) {
                     l.product(ArrayRef(source).drop_front(axis))});
 }
 
-static LogicalResult lowerSqueeze(Lowering &l, Node n) {
+static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   llvm::SmallBitVector removed(rank);
   if (Value operand = n.in(1)) {
@@ -111,7 +111,7 @@ static LogicalResult lowerSqueeze(Lowering &l, Node n) {
   return reshapeTo(l, n, dims);
 }
 
-static LogicalResult lowerUnsqueeze(Lowering &l, Node n) {
+static LogicalResult lowerUnsqueeze(Lowering &l, OnnxNode n) {
   auto axes = l.integers(n.in(1));
   if (!axes)
     return l.refuse("axes that are not constant are not supported yet");
@@ -131,7 +131,7 @@ static LogicalResult lowerUnsqueeze(Lowering &l, Node n) {
   return reshapeTo(l, n, dims);
 }
 
-static LogicalResult lowerTranspose(Lowering &l, Node n) {
+static LogicalResult lowerTranspose(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   SmallVector<int64_t> permutation;
   if (auto given = n.integers("perm"))
@@ -151,7 +151,7 @@ static LogicalResult lowerTranspose(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerShape(Lowering &l, Node n) {
+static LogicalResult lowerShape(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   auto clamp = [&](int64_t value) {
     return std::clamp<int64_t>(value < 0 ? value + rank : value, 0, rank);
@@ -169,18 +169,19 @@ static LogicalResult lowerShape(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerSize(Lowering &l, Node n) {
+static LogicalResult lowerSize(Lowering &l, OnnxNode n) {
   Scalars s{l.b, l.loc};
-  Value size = s.fromIndex(l.index(l.product(l.dims(n.in(0)))),
-                           l.b.getI64Type());
-  l.set(n.out(), tensor::FromElementsOp::create(
-                     l.b, l.loc, RankedTensorType::get({}, l.b.getI64Type()),
-                     size));
+  Value size =
+      s.fromIndex(l.index(l.product(l.dims(n.in(0)))), l.b.getI64Type());
+  l.set(n.out(),
+        tensor::FromElementsOp::create(
+            l.b, l.loc, RankedTensorType::get({}, l.b.getI64Type()), size));
   return success();
 }
 
 /// [N, C, H, W] seen as blocks, permuted and seen as the result.
-static LogicalResult rearrangeBlocks(Lowering &l, Node n, const Dims &blocks,
+static LogicalResult rearrangeBlocks(Lowering &l, OnnxNode n,
+                                     const Dims &blocks,
                                      ArrayRef<int64_t> permutation,
                                      const Dims &result) {
   Value tensor = l.reshape(l.value(n.in(0)), blocks);
@@ -189,7 +190,7 @@ static LogicalResult rearrangeBlocks(Lowering &l, Node n, const Dims &blocks,
   return success();
 }
 
-static LogicalResult lowerDepthToSpace(Lowering &l, Node n) {
+static LogicalResult lowerDepthToSpace(Lowering &l, OnnxNode n) {
   int64_t block = n.integer("blocksize", 0);
   int64_t channels = l.rank(n.in(0)) == 4 ? l.staticDim(n.in(0), 1) : -1;
   if (block < 1 || block > INT16_MAX || channels < 0 ||
@@ -206,7 +207,7 @@ static LogicalResult lowerDepthToSpace(Lowering &l, Node n) {
                          result);
 }
 
-static LogicalResult lowerSpaceToDepth(Lowering &l, Node n) {
+static LogicalResult lowerSpaceToDepth(Lowering &l, OnnxNode n) {
   int64_t block = n.integer("blocksize", 0);
   if (block < 1 || block > INT16_MAX || l.rank(n.in(0)) != 4)
     return l.refuse("needs a blocksize and an input of rank 4");

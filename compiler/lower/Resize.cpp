@@ -15,9 +15,9 @@ namespace {
 struct ResizeAxis {
   int64_t axis;
   OpFoldResult in, out;
-  Value scale;                   // f32
+  Value scale;                    // f32
   std::optional<double> constant; // of the scale
-  Value roiStart, roiEnd;        // f32, tf_crop_and_resize only
+  Value roiStart, roiEnd;         // f32, tf_crop_and_resize only
 };
 
 struct ResizeMode {
@@ -43,19 +43,19 @@ static Value coordinate(Scalars &s, const ResizeMode &mode,
   auto halfPixel = [&] {
     return s.sub(s.div(s.add(x, half), axis.scale, false), half);
   };
-  Value single = s.compare(Comparison::LessOrEqual, outLength, number(1), false);
+  Value single =
+      s.compare(Comparison::LessOrEqual, outLength, number(1), false);
   if (mode.coordinates == "asymmetric")
     return s.div(x, axis.scale, false);
   if (mode.coordinates == "pytorch_half_pixel")
     return s.select(single, number(0), halfPixel());
   if (mode.coordinates == "align_corners") {
-    Value ratio = s.div(s.sub(inLength, number(1)), s.sub(outLength, number(1)),
-                        false);
+    Value ratio =
+        s.div(s.sub(inLength, number(1)), s.sub(outLength, number(1)), false);
     return s.select(single, number(0), s.mul(x, ratio));
   }
   if (mode.coordinates == "half_pixel_symmetric") {
-    Value adjustment =
-        s.div(outLength, s.mul(axis.scale, inLength), false);
+    Value adjustment = s.div(outLength, s.mul(axis.scale, inLength), false);
     Value centre = s.mul(inLength, half);
     Value offset = s.mul(centre, s.sub(number(1), adjustment));
     return s.add(offset, halfPixel());
@@ -65,8 +65,7 @@ static Value coordinate(Scalars &s, const ResizeMode &mode,
     Value width = s.mul(s.sub(axis.roiEnd, axis.roiStart), last);
     Value step = s.div(width, s.sub(outLength, number(1)), false);
     Value along = s.add(s.mul(axis.roiStart, last), s.mul(x, step));
-    Value middle =
-        s.mul(half, s.mul(s.add(axis.roiStart, axis.roiEnd), last));
+    Value middle = s.mul(half, s.mul(s.add(axis.roiStart, axis.roiEnd), last));
     return s.select(single, middle, along);
   }
   return halfPixel();
@@ -118,9 +117,9 @@ static SmallVector<Tap> tapsOf(Scalars &s, const ResizeMode &mode,
   Value x = coordinate(s, mode, axis, at, in, out);
   if (mode.coordinates == "tf_crop_and_resize") {
     Value last = s.sub(s.fromIndex(in, f32), s.constant(f32, 1));
-    Value beyond = s.logicalOr(
-        s.compare(Comparison::Less, x, s.constant(f32, 0), false),
-        s.compare(Comparison::Greater, x, last, false));
+    Value beyond =
+        s.logicalOr(s.compare(Comparison::Less, x, s.constant(f32, 0), false),
+                    s.compare(Comparison::Greater, x, last, false));
     outside = outside ? s.logicalOr(outside, beyond) : beyond;
   }
   if (mode.mode == "nearest")
@@ -166,7 +165,8 @@ static SmallVector<Tap> tapsOf(Scalars &s, const ResizeMode &mode,
 }
 
 /// The sum over the taps of axes[next...].
-static Value gatherTaps(Scalars &s, Value tensor, ArrayRef<SmallVector<Tap>> taps,
+static Value gatherTaps(Scalars &s, Value tensor,
+                        ArrayRef<SmallVector<Tap>> taps,
                         ArrayRef<ResizeAxis> axes, SmallVector<Value> position,
                         bool weighted) {
   if (taps.empty()) {
@@ -186,7 +186,7 @@ static Value gatherTaps(Scalars &s, Value tensor, ArrayRef<SmallVector<Tap>> tap
 }
 
 /// Reads scales and sizes into the axes that are resized.
-static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, Node n) {
+static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   int64_t rank = l.rank(input);
   Type f32 = l.b.getF32Type();
@@ -230,7 +230,8 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, Node n) {
       auto out = getConstantIntValue(resized.out);
       if (in && out && *in > 0)
         resized.constant = static_cast<double>(*out) / *in;
-      resized.scale = s.div(s.fromIndex(l.index(resized.out), f32), length, false);
+      resized.scale =
+          s.div(s.fromIndex(l.index(resized.out), f32), length, false);
     } else {
       if (scales) {
         resized.constant = (*scales)[i];
@@ -239,7 +240,8 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, Node n) {
           return l.refuse("a scale is not positive");
       } else {
         Value at = l.index(i);
-        resized.scale = tensor::ExtractOp::create(l.b, l.loc, l.value(n.in(2)), at);
+        resized.scale =
+            tensor::ExtractOp::create(l.b, l.loc, l.value(n.in(2)), at);
       }
       auto in = getConstantIntValue(source[axis]);
       if (in && resized.constant)
@@ -250,16 +252,16 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, Node n) {
         resized.out = l.mul(source[axis],
                             l.attr(static_cast<int64_t>(*resized.constant)));
       else
-        resized.out = getAsOpFoldResult(s.toIndex(arith::FPToSIOp::create(
-            l.b, l.loc, l.b.getI64Type(),
-            s.floor(s.mul(length, resized.scale)))));
+        resized.out = getAsOpFoldResult(s.toIndex(
+            arith::FPToSIOp::create(l.b, l.loc, l.b.getI64Type(),
+                                    s.floor(s.mul(length, resized.scale)))));
     }
     if (roi) {
       Type roiType = l.elementType(roi);
       Value tensor = l.value(roi);
       auto at = [&](size_t position) {
-        Value x = tensor::ExtractOp::create(l.b, l.loc, tensor,
-                                            l.index(position));
+        Value x =
+            tensor::ExtractOp::create(l.b, l.loc, tensor, l.index(position));
         return s.convert(x, roiType, f32);
       };
       if (l.staticDim(roi, 0) != static_cast<int64_t>(2 * axes.size()))
@@ -274,7 +276,7 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, Node n) {
   if (sizes && policy != "stretch") {
     Value scale;
     for (ResizeAxis &axis : result)
-      scale = !scale ? axis.scale
+      scale = !scale                   ? axis.scale
               : policy == "not_larger" ? s.atMost(scale, axis.scale)
                                        : s.atLeast(scale, axis.scale);
     std::optional<double> constant;
@@ -283,28 +285,29 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, Node n) {
         constant.reset();
         break;
       }
-      constant = !constant ? *axis.constant
-                 : policy == "not_larger"
-                     ? std::min(*constant, *axis.constant)
-                     : std::max(*constant, *axis.constant);
+      constant = !constant                ? *axis.constant
+                 : policy == "not_larger" ? std::min(*constant, *axis.constant)
+                                          : std::max(*constant, *axis.constant);
     }
     for (ResizeAxis &axis : result) {
       axis.scale = scale;
       axis.constant = constant;
       Value length = s.fromIndex(l.index(axis.in), f32);
       // Rounded half up, as the operator's text says.
-      Value rounded = s.floor(s.add(s.mul(length, scale), s.constant(f32, 0.5)));
+      Value rounded =
+          s.floor(s.add(s.mul(length, scale), s.constant(f32, 0.5)));
       auto in = getConstantIntValue(axis.in);
-      axis.out = in && constant
-                     ? l.attr(static_cast<int64_t>(std::floor(*in * *constant + 0.5)))
-                     : getAsOpFoldResult(s.toIndex(arith::FPToSIOp::create(
-                           l.b, l.loc, l.b.getI64Type(), rounded)));
+      axis.out =
+          in && constant
+              ? l.attr(static_cast<int64_t>(std::floor(*in * *constant + 0.5)))
+              : getAsOpFoldResult(s.toIndex(arith::FPToSIOp::create(
+                    l.b, l.loc, l.b.getI64Type(), rounded)));
     }
   }
   return result;
 }
 
-static LogicalResult lowerResize(Lowering &l, Node n) {
+static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   ResizeMode mode;
   mode.mode = n.string("mode", "nearest");
   mode.coordinates = n.string("coordinate_transformation_mode", "half_pixel");
@@ -339,8 +342,8 @@ static LogicalResult lowerResize(Lowering &l, Node n) {
 
   // Pictures are resized with the channels last, like convolutions.
   bool channelsLast = rank == 4 && llvm::all_of(axes, [](ResizeAxis &axis) {
-    return axis.axis >= 2;
-  });
+                        return axis.axis >= 2;
+                      });
   Value tensor = l.value(n.in(0));
   if (channelsLast) {
     tensor = l.transpose(tensor, {0, 2, 3, 1});
@@ -365,10 +368,10 @@ static LogicalResult lowerResize(Lowering &l, Node n) {
         SmallVector<SmallVector<Tap>> all;
         Value outside;
         for (auto [i, axis] : llvm::enumerate(axes))
-          all.push_back(tapsOf(s, mode, axis, at[axis.axis], ins[i], outs[i],
-                               outside));
-        Value x = gatherTaps(s, tensor, all, axes, SmallVector<Value>(at),
-                             weighted);
+          all.push_back(
+              tapsOf(s, mode, axis, at[axis.axis], ins[i], outs[i], outside));
+        Value x =
+            gatherTaps(s, tensor, all, axes, SmallVector<Value>(at), weighted);
         if (weighted && isFloat)
           x = toFloat(s, x, lowered);
         if (weighted && !isFloat)

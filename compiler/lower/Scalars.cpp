@@ -59,8 +59,7 @@ Value Scalars::add(Value x, Value y) {
 }
 Value Scalars::accumulate(Value x, Value y) {
   if (isFloat(x))
-    return arith::AddFOp::create(b, loc, x, y,
-                                 arith::FastMathFlags::reassoc);
+    return arith::AddFOp::create(b, loc, x, y, arith::FastMathFlags::reassoc);
   return arith::AddIOp::create(b, loc, x, y);
 }
 Value Scalars::sub(Value x, Value y) {
@@ -86,8 +85,8 @@ static Value safeDivisor(Scalars &s, Value x, Value y, bool isUnsigned) {
   Value one = s.integer(type, 1);
   Value bad = s.compare(Comparison::Equal, y, s.integer(type, 0), false);
   if (!isUnsigned) {
-    Value lowest = arith::ConstantOp::create(s.b, s.loc,
-                                             lowestValue(type, false));
+    Value lowest =
+        arith::ConstantOp::create(s.b, s.loc, lowestValue(type, false));
     Value overflow = s.logicalAnd(
         s.compare(Comparison::Equal, x, lowest, false),
         s.compare(Comparison::Equal, y, s.integer(type, -1), false));
@@ -157,12 +156,24 @@ Value Scalars::compare(Comparison kind, Value x, Value y, bool isUnsigned) {
   if (isFloat(x)) {
     arith::CmpFPredicate predicate;
     switch (kind) {
-    case Comparison::Equal: predicate = arith::CmpFPredicate::OEQ; break;
-    case Comparison::NotEqual: predicate = arith::CmpFPredicate::UNE; break;
-    case Comparison::Less: predicate = arith::CmpFPredicate::OLT; break;
-    case Comparison::LessOrEqual: predicate = arith::CmpFPredicate::OLE; break;
-    case Comparison::Greater: predicate = arith::CmpFPredicate::OGT; break;
-    case Comparison::GreaterOrEqual: predicate = arith::CmpFPredicate::OGE; break;
+    case Comparison::Equal:
+      predicate = arith::CmpFPredicate::OEQ;
+      break;
+    case Comparison::NotEqual:
+      predicate = arith::CmpFPredicate::UNE;
+      break;
+    case Comparison::Less:
+      predicate = arith::CmpFPredicate::OLT;
+      break;
+    case Comparison::LessOrEqual:
+      predicate = arith::CmpFPredicate::OLE;
+      break;
+    case Comparison::Greater:
+      predicate = arith::CmpFPredicate::OGT;
+      break;
+    case Comparison::GreaterOrEqual:
+      predicate = arith::CmpFPredicate::OGE;
+      break;
     }
     return arith::CmpFOp::create(b, loc, predicate, x, y);
   }
@@ -170,19 +181,27 @@ Value Scalars::compare(Comparison kind, Value x, Value y, bool isUnsigned) {
     isUnsigned = true;
   arith::CmpIPredicate predicate;
   switch (kind) {
-  case Comparison::Equal: predicate = arith::CmpIPredicate::eq; break;
-  case Comparison::NotEqual: predicate = arith::CmpIPredicate::ne; break;
+  case Comparison::Equal:
+    predicate = arith::CmpIPredicate::eq;
+    break;
+  case Comparison::NotEqual:
+    predicate = arith::CmpIPredicate::ne;
+    break;
   case Comparison::Less:
-    predicate = isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
+    predicate =
+        isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
     break;
   case Comparison::LessOrEqual:
-    predicate = isUnsigned ? arith::CmpIPredicate::ule : arith::CmpIPredicate::sle;
+    predicate =
+        isUnsigned ? arith::CmpIPredicate::ule : arith::CmpIPredicate::sle;
     break;
   case Comparison::Greater:
-    predicate = isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt;
+    predicate =
+        isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt;
     break;
   case Comparison::GreaterOrEqual:
-    predicate = isUnsigned ? arith::CmpIPredicate::uge : arith::CmpIPredicate::sge;
+    predicate =
+        isUnsigned ? arith::CmpIPredicate::uge : arith::CmpIPredicate::sge;
     break;
   }
   return b.createOrFold<arith::CmpIOp>(loc, predicate, x, y);
@@ -212,7 +231,8 @@ Value Scalars::convert(Value x, Type from, Type to) {
     if (to.isInteger(1))
       return compare(Comparison::NotEqual, x, constant(from, 0), false);
     if (auto targetFloat = dyn_cast<FloatType>(to)) {
-      unsigned width = floating.getWidth(), targetWidth = targetFloat.getWidth();
+      unsigned width = floating.getWidth(),
+               targetWidth = targetFloat.getWidth();
       if (width < targetWidth)
         return arith::ExtFOp::create(b, loc, target, x);
       if (width > targetWidth)
@@ -239,10 +259,9 @@ Value Scalars::convert(Value x, Type from, Type to) {
   bool sourceUnsigned = isUnsigned(from) || from.isInteger(1);
   if (isa<FloatType>(to)) {
     Type wide = computeType(to);
-    Value number =
-        sourceUnsigned
-            ? Value(arith::UIToFPOp::create(b, loc, wide, x))
-            : Value(arith::SIToFPOp::create(b, loc, wide, x));
+    Value number = sourceUnsigned
+                       ? Value(arith::UIToFPOp::create(b, loc, wide, x))
+                       : Value(arith::SIToFPOp::create(b, loc, wide, x));
     if (wide != to)
       number = arith::TruncFOp::create(b, loc, to, number);
     return number;
@@ -284,8 +303,7 @@ Value Scalars::toIndex(Value x, bool isUnsigned) {
 }
 Value Scalars::fromIndex(Value x, Type to) {
   if (isa<FloatType>(to)) {
-    Value integer =
-        b.createOrFold<arith::IndexCastOp>(loc, b.getI64Type(), x);
+    Value integer = b.createOrFold<arith::IndexCastOp>(loc, b.getI64Type(), x);
     return arith::SIToFPOp::create(b, loc, to, integer);
   }
   if (to.isInteger(1))

@@ -12,7 +12,14 @@
 
 namespace onnxc {
 
-enum class Comparison { Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual };
+enum class Comparison {
+  Equal,
+  NotEqual,
+  Less,
+  LessOrEqual,
+  Greater,
+  GreaterOrEqual
+};
 
 struct Scalars {
   mlir::OpBuilder &b;
@@ -30,14 +37,16 @@ struct Scalars {
   mlir::Value mul(mlir::Value x, mlir::Value y);
   /// Integers: toward zero; by zero or overflow: some value, never a trap.
   mlir::Value div(mlir::Value x, mlir::Value y, bool isUnsigned);
-  /// Remainder with the sign of the dividend (of the divisor for Mod's integer mode).
+  /// Remainder with the sign of the dividend (of the divisor for Mod's integer
+  /// mode).
   mlir::Value remainder(mlir::Value x, mlir::Value y, bool isUnsigned);
   mlir::Value mod(mlir::Value x, mlir::Value y, bool isUnsigned);
   /// NaN where one is NaN.
   mlir::Value min(mlir::Value x, mlir::Value y, bool isUnsigned);
   mlir::Value max(mlir::Value x, mlir::Value y, bool isUnsigned);
   /// max and min with a bound that is not NaN: x when x is NaN.
-  mlir::Value atLeast(mlir::Value x, mlir::Value bound, bool isUnsigned = false);
+  mlir::Value atLeast(mlir::Value x, mlir::Value bound,
+                      bool isUnsigned = false);
   mlir::Value atMost(mlir::Value x, mlir::Value bound, bool isUnsigned = false);
   mlir::Value negate(mlir::Value x);
   mlir::Value compare(Comparison kind, mlir::Value x, mlir::Value y,

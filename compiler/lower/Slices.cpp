@@ -24,7 +24,7 @@ static OpFoldResult clampTo(Lowering &l, OpFoldResult x, OpFoldResult low,
   return l.max(l.min(x, high), low);
 }
 
-static LogicalResult lowerSlice(Lowering &l, Node n) {
+static LogicalResult lowerSlice(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   int64_t rank = l.rank(input);
   auto starts = l.elements(n.in(1)), ends = l.elements(n.in(2));
@@ -66,13 +66,13 @@ static LogicalResult lowerSlice(Lowering &l, Node n) {
     if (step > 0) {
       start = clampTo(l, start, l.attr(0), size);
       end = clampTo(l, end, l.attr(0), size);
-      sizes[*axis] = l.ceilDiv(l.max(l.sub(end, start), l.attr(0)),
-                               l.attr(step));
+      sizes[*axis] =
+          l.ceilDiv(l.max(l.sub(end, start), l.attr(0)), l.attr(step));
     } else {
       start = clampTo(l, start, l.attr(-1), last);
       end = clampTo(l, end, l.attr(-1), last);
-      sizes[*axis] = l.ceilDiv(l.max(l.sub(start, end), l.attr(0)),
-                               l.attr(-step));
+      sizes[*axis] =
+          l.ceilDiv(l.max(l.sub(start, end), l.attr(0)), l.attr(-step));
       backwards = true;
     }
     offsets[*axis] = start;
@@ -89,20 +89,19 @@ static LogicalResult lowerSlice(Lowering &l, Node n) {
     first.push_back(l.index(offsets[axis]));
     step.push_back(l.index(strides[axis]));
   }
-  l.set(n.out(), l.pull(signless(l.elementType(input)), sizes,
-                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-                          Scalars s{nested, l.loc};
-                          SmallVector<Value> from;
-                          for (int64_t i = 0; i < rank; ++i)
-                            from.push_back(
-                                s.add(first[i], s.mul(at[i], step[i])));
-                          return tensor::ExtractOp::create(nested, l.loc,
-                                                           tensor, from);
-                        }));
+  l.set(n.out(),
+        l.pull(signless(l.elementType(input)), sizes,
+               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                 Scalars s{nested, l.loc};
+                 SmallVector<Value> from;
+                 for (int64_t i = 0; i < rank; ++i)
+                   from.push_back(s.add(first[i], s.mul(at[i], step[i])));
+                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+               }));
   return success();
 }
 
-static LogicalResult lowerConcat(Lowering &l, Node n) {
+static LogicalResult lowerConcat(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", 0), l.rank(n.out()));
   if (!axis)
     return l.refuse("axis is out of range");
@@ -142,7 +141,7 @@ static LogicalResult lowerConcat(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerSplit(Lowering &l, Node n) {
+static LogicalResult lowerSplit(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   auto axis = normalizeAxis(n.integer("axis", 0), rank);
   if (!axis)
@@ -158,9 +157,9 @@ static LogicalResult lowerSplit(Lowering &l, Node n) {
   } else {
     OpFoldResult chunk = l.ceilDiv(source[*axis], l.attr(count));
     for (size_t i = 0; i < count; ++i)
-      lengths.push_back(l.max(
-          l.min(chunk, l.sub(source[*axis], l.mul(chunk, l.attr(i)))),
-          l.attr(0)));
+      lengths.push_back(
+          l.max(l.min(chunk, l.sub(source[*axis], l.mul(chunk, l.attr(i)))),
+                l.attr(0)));
   }
   Value tensor = l.value(n.in(0));
   Dims offsets(rank, l.attr(0)), ones(rank, l.attr(1));
@@ -194,7 +193,7 @@ static Value padSource(Scalars &s, StringRef mode, Value at, Value size) {
   return s.min(phase, s.sub(period, phase), false);
 }
 
-static LogicalResult lowerPad(Lowering &l, Node n) {
+static LogicalResult lowerPad(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   int64_t rank = l.rank(input);
   auto pads = l.elements(n.in(1));
@@ -250,35 +249,36 @@ static LogicalResult lowerPad(Lowering &l, Node n) {
     sizes.push_back(l.index(source[axis]));
     first.push_back(l.index(before[axis]));
   }
-  l.set(n.out(), l.pull(element, dims, [&](OpBuilder &nested,
-                                           ArrayRef<Value> at) -> Value {
-          Scalars s{nested, l.loc};
-          SmallVector<Value> from;
-          Value inside = s.integer(nested.getI1Type(), 1);
-          for (int64_t axis = 0; axis < rank; ++axis) {
-            Value position = s.sub(at[axis], first[axis]);
-            if (mode == "constant")
-              inside = s.logicalAnd(inside, s.compare(Comparison::Less,
-                                                      position, sizes[axis],
-                                                      true));
-            else
-              position = padSource(s, mode, position, sizes[axis]);
-            from.push_back(position);
-          }
-          if (mode != "constant")
-            return tensor::ExtractOp::create(nested, l.loc, tensor, from);
-          return scf::IfOp::create(
-                     nested, l.loc, inside,
-                     [&](OpBuilder &then, Location loc) {
-                       Value x = tensor::ExtractOp::create(then, loc, tensor,
-                                                           from);
-                       scf::YieldOp::create(then, loc, x);
-                     },
-                     [&](OpBuilder &otherwise, Location loc) {
-                       scf::YieldOp::create(otherwise, loc, fill);
-                     })
-              .getResult(0);
-        }));
+  l.set(n.out(),
+        l.pull(
+            element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+              Scalars s{nested, l.loc};
+              SmallVector<Value> from;
+              Value inside = s.integer(nested.getI1Type(), 1);
+              for (int64_t axis = 0; axis < rank; ++axis) {
+                Value position = s.sub(at[axis], first[axis]);
+                if (mode == "constant")
+                  inside =
+                      s.logicalAnd(inside, s.compare(Comparison::Less, position,
+                                                     sizes[axis], true));
+                else
+                  position = padSource(s, mode, position, sizes[axis]);
+                from.push_back(position);
+              }
+              if (mode != "constant")
+                return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+              return scf::IfOp::create(
+                         nested, l.loc, inside,
+                         [&](OpBuilder &then, Location loc) {
+                           Value x = tensor::ExtractOp::create(then, loc,
+                                                               tensor, from);
+                           scf::YieldOp::create(then, loc, x);
+                         },
+                         [&](OpBuilder &otherwise, Location loc) {
+                           scf::YieldOp::create(otherwise, loc, fill);
+                         })
+                  .getResult(0);
+            }));
   return success();
 }
 

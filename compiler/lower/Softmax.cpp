@@ -32,7 +32,7 @@ Value onnxc::softmaxTensor(Lowering &l, Value input, int64_t axis,
 }
 
 template <bool logarithm>
-static LogicalResult lowerSoftmax(Lowering &l, Node n) {
+static LogicalResult lowerSoftmax(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
   if (!axis)
     return l.refuse("axis is out of range");
@@ -43,7 +43,7 @@ static LogicalResult lowerSoftmax(Lowering &l, Node n) {
   return success();
 }
 
-static LogicalResult lowerHardmax(Lowering &l, Node n) {
+static LogicalResult lowerHardmax(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
   if (!axis)
     return l.refuse("axis is out of range");
@@ -57,23 +57,20 @@ static LogicalResult lowerHardmax(Lowering &l, Node n) {
       input, maximum, *axis, l.b.getI64IntegerAttr(INT64_MAX),
       [&](OpBuilder &nested, Value acc, Value x, Value best) {
         Scalars s{nested, l.loc};
-        Value at = s.fromIndex(
-            linalg::IndexOp::create(nested, l.loc, *axis), i64);
+        Value at =
+            s.fromIndex(linalg::IndexOp::create(nested, l.loc, *axis), i64);
         return s.select(s.compare(Comparison::Equal, x, best, false),
                         s.min(acc, at, false), acc);
       });
-  l.set(n.out(), l.withReduced(type, input, first, *axis,
-                               [&](OpBuilder &nested, ValueRange in) {
-                                 Scalars s{nested, l.loc};
-                                 Value at = s.fromIndex(
-                                     linalg::IndexOp::create(nested, l.loc,
-                                                             *axis),
-                                     i64);
-                                 return s.select(
-                                     s.compare(Comparison::Equal, at, in[1],
-                                               false),
-                                     s.constant(type, 1), s.constant(type, 0));
-                               }));
+  l.set(n.out(),
+        l.withReduced(
+            type, input, first, *axis, [&](OpBuilder &nested, ValueRange in) {
+              Scalars s{nested, l.loc};
+              Value at = s.fromIndex(
+                  linalg::IndexOp::create(nested, l.loc, *axis), i64);
+              return s.select(s.compare(Comparison::Equal, at, in[1], false),
+                              s.constant(type, 1), s.constant(type, 0));
+            }));
   return success();
 }
 

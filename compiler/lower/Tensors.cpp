@@ -39,8 +39,8 @@ Dims Lowering::sizes(Value tensor) {
     else if (!known.empty())
       result[i] = known[i];
     else
-      result[i] = getAsOpFoldResult(
-          b.createOrFold<tensor::DimOp>(loc, origin, i));
+      result[i] =
+          getAsOpFoldResult(b.createOrFold<tensor::DimOp>(loc, origin, i));
   }
   return result;
 }
@@ -58,8 +58,8 @@ Value Lowering::filled(Type element, ArrayRef<OpFoldResult> dims,
 
 Value Lowering::constantTensor(ElementsAttr value) {
   auto type = cast<RankedTensorType>(value.getShapedType());
-  auto lowered = RankedTensorType::get(type.getShape(),
-                                       signless(type.getElementType()));
+  auto lowered =
+      RankedTensorType::get(type.getShape(), signless(type.getElementType()));
   std::optional<ElementBytes> bytes = elementBytes(value);
   if (!bytes)
     return tensor::EmptyOp::create(b, loc, lowered.getShape(),
@@ -70,9 +70,10 @@ Value Lowering::constantTensor(ElementsAttr value) {
   if (bytes->isSplat()) {
     auto one = RankedTensorType::get({1}, lowered.getElementType());
     auto element = cast<DenseElementsAttr>(makeElements(one, bytes->bytes()));
-    return arith::ConstantOp::create(b, loc, element.reshape(lowered).isSplat()
-                                                 ? element.resizeSplat(lowered)
-                                                 : element);
+    return arith::ConstantOp::create(b, loc,
+                                     element.reshape(lowered).isSplat()
+                                         ? element.resizeSplat(lowered)
+                                         : element);
   }
   return arith::ConstantOp::create(
       b, loc, cast<TypedAttr>(makeElements(lowered, bytes->bytes())));
@@ -132,9 +133,8 @@ Value Lowering::map(Type element, ArrayRef<OpFoldResult> dims,
                  operands, iterators, body);
 }
 
-Value Lowering::pull(
-    Type element, ArrayRef<OpFoldResult> dims,
-    function_ref<Value(OpBuilder &, ArrayRef<Value>)> body) {
+Value Lowering::pull(Type element, ArrayRef<OpFoldResult> dims,
+                     function_ref<Value(OpBuilder &, ArrayRef<Value>)> body) {
   return map(element, dims, {}, [&](OpBuilder &nested, ValueRange) {
     SmallVector<Value> indices;
     for (size_t i = 0; i < dims.size(); ++i)
@@ -254,44 +254,45 @@ Value Lowering::broadcast(Type element, ArrayRef<Value> onnx,
     }
     how.tensor = value(operand);
     if (how.kind == BroadcastOperand::Mapped)
-      mapped.push_back({how.tensor, AffineMap::get(outRank, 0, exprs, context)});
+      mapped.push_back(
+          {how.tensor, AffineMap::get(outRank, 0, exprs, context)});
     operands.push_back(how);
   }
-  return map(element, dims, mapped, [&](OpBuilder &nested,
-                                        ValueRange arguments) {
-    Scalars s{nested, loc};
-    SmallVector<Value> scalars;
-    size_t next = 0;
-    for (BroadcastOperand &operand : operands) {
-      if (operand.kind == BroadcastOperand::Scalar) {
-        scalars.push_back(
-            arith::ConstantOp::create(nested, loc, operand.scalar));
-      } else if (operand.kind == BroadcastOperand::Mapped) {
-        scalars.push_back(arguments[next++]);
-      } else {
-        SmallVector<Value> position;
-        int64_t operandRank = operand.isOne.size();
-        Value zero = arith::ConstantIndexOp::create(nested, loc, 0);
-        for (int64_t axis = 0; axis < operandRank; ++axis) {
-          if (operand.isOne[axis]) {
-            position.push_back(zero);
-            continue;
+  return map(
+      element, dims, mapped, [&](OpBuilder &nested, ValueRange arguments) {
+        Scalars s{nested, loc};
+        SmallVector<Value> scalars;
+        size_t next = 0;
+        for (BroadcastOperand &operand : operands) {
+          if (operand.kind == BroadcastOperand::Scalar) {
+            scalars.push_back(
+                arith::ConstantOp::create(nested, loc, operand.scalar));
+          } else if (operand.kind == BroadcastOperand::Mapped) {
+            scalars.push_back(arguments[next++]);
+          } else {
+            SmallVector<Value> position;
+            int64_t operandRank = operand.isOne.size();
+            Value zero = arith::ConstantIndexOp::create(nested, loc, 0);
+            for (int64_t axis = 0; axis < operandRank; ++axis) {
+              if (operand.isOne[axis]) {
+                position.push_back(zero);
+                continue;
+              }
+              Value at = linalg::IndexOp::create(nested, loc,
+                                                 axis + outRank - operandRank);
+              if (Value size = operand.mayBeOne[axis]) {
+                Value one = arith::ConstantIndexOp::create(nested, loc, 1);
+                at = s.select(s.compare(Comparison::Equal, size, one, false),
+                              zero, at);
+              }
+              position.push_back(at);
+            }
+            scalars.push_back(tensor::ExtractOp::create(
+                nested, loc, operand.tensor, position));
           }
-          Value at = linalg::IndexOp::create(nested, loc,
-                                             axis + outRank - operandRank);
-          if (Value size = operand.mayBeOne[axis]) {
-            Value one = arith::ConstantIndexOp::create(nested, loc, 1);
-            at = s.select(s.compare(Comparison::Equal, size, one, false), zero,
-                          at);
-          }
-          position.push_back(at);
         }
-        scalars.push_back(
-            tensor::ExtractOp::create(nested, loc, operand.tensor, position));
-      }
-    }
-    return body(nested, scalars);
-  });
+        return body(nested, scalars);
+      });
 }
 
 Value Lowering::broadcastTo(Value onnx, ArrayRef<OpFoldResult> dims) {
@@ -308,9 +309,10 @@ Value Lowering::broadcastTo(Value onnx, ArrayRef<OpFoldResult> dims) {
     known &= getConstantIntValue(size) || size == dims[axis + shift];
   }
   if (known)
-    return map(element, dims,
-               {{tensor, AffineMap::get(dims.size(), 0, exprs, b.getContext())}},
-               [](OpBuilder &, ValueRange in) { return in[0]; });
+    return map(
+        element, dims,
+        {{tensor, AffineMap::get(dims.size(), 0, exprs, b.getContext())}},
+        [](OpBuilder &, ValueRange in) { return in[0]; });
   // A dim that may be 1 at run time only.
   return pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> indices) {
     Scalars s{nested, loc};
@@ -513,12 +515,13 @@ Value Lowering::insertSlice(Value source, Value into,
 // Reductions
 //===----------------------------------------------------------------------===//
 
-Value Lowering::reduce(
-    Value tensor, ArrayRef<int64_t> axes, TypedAttr start,
-    function_ref<Value(OpBuilder &, Value, Value)> combine) {
-  return reduceWith(tensor, nullptr, axes, start,
-                    [&](OpBuilder &nested, Value accumulator, Value element,
-                        Value) { return combine(nested, accumulator, element); });
+Value Lowering::reduce(Value tensor, ArrayRef<int64_t> axes, TypedAttr start,
+                       function_ref<Value(OpBuilder &, Value, Value)> combine) {
+  return reduceWith(
+      tensor, nullptr, axes, start,
+      [&](OpBuilder &nested, Value accumulator, Value element, Value) {
+        return combine(nested, accumulator, element);
+      });
 }
 
 Value Lowering::reduceWith(

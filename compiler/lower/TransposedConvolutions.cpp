@@ -24,7 +24,7 @@ struct Transposed {
 
 /// Reads the attributes; the result's spatial dims are
 /// stride * (in - 1) + output_padding + extent - pads.
-static FailureOr<Transposed> readAttributes(Lowering &l, Node n) {
+static FailureOr<Transposed> readAttributes(Lowering &l, OnnxNode n) {
   Value x = n.in(0), w = n.in(1);
   auto shape = l.staticShape(w);
   if (!shape)
@@ -36,8 +36,7 @@ static FailureOr<Transposed> readAttributes(Lowering &l, Node n) {
   Transposed t;
   t.groups = n.integer("group", 1);
   if (t.groups < 1 || (*shape)[0] % t.groups != 0 ||
-      l.staticDim(x, 1) != (*shape)[0] || (*shape)[1] == 0 ||
-      (*shape)[0] == 0)
+      l.staticDim(x, 1) != (*shape)[0] || (*shape)[1] == 0 || (*shape)[0] == 0)
     return l.refuse("channels of input and filter do not fit the groups");
   t.inputs = (*shape)[0] / t.groups;
   t.outputs = (*shape)[1];
@@ -72,8 +71,8 @@ static FailureOr<Transposed> readAttributes(Lowering &l, Node n) {
         if (shapeAttribute->size() < spatial || !constant)
           return l.refuse("output_shape with symbolic input dims is not "
                           "supported yet");
-        total = *constant -
-                (*shapeAttribute)[shapeAttribute->size() - spatial + i];
+        total =
+            *constant - (*shapeAttribute)[shapeAttribute->size() - spatial + i];
       } else {
         // The output has stride * in elements.
         total = extent + t.extra[i] - t.strides[i];
@@ -116,15 +115,15 @@ static Value lowerBlockwise(Lowering &l, const Transposed &t, Value input,
   int64_t columns = kh * kw * oc;
   Value filter;
   if (constant) {
-    filter = l.rearrangedConstant(
-        constant, {1, 1, 1, ic, columns}, [&](ArrayRef<int64_t> at) {
-          int64_t o = at[4] % oc, tap = at[4] / oc;
-          return (at[3] * oc + o) * kh * kw + tap;
-        });
+    filter = l.rearrangedConstant(constant, {1, 1, 1, ic, columns},
+                                  [&](ArrayRef<int64_t> at) {
+                                    int64_t o = at[4] % oc, tap = at[4] / oc;
+                                    return (at[3] * oc + o) * kh * kw + tap;
+                                  });
   } else {
     filter = l.transpose(onnxFilter, {0, 2, 3, 1});
-    filter = l.reshape(filter, {l.attr(1), l.attr(1), l.attr(1), l.attr(ic),
-                                l.attr(columns)});
+    filter = l.reshape(
+        filter, {l.attr(1), l.attr(1), l.attr(1), l.attr(ic), l.attr(columns)});
   }
   Dims source = l.sizes(input);
   OpFoldResult zero = l.attr(0);
@@ -133,18 +132,18 @@ static Value lowerBlockwise(Lowering &l, const Transposed &t, Value input,
   blocks = l.reshape(blocks, {source[0], source[1], source[2], l.attr(kh),
                               l.attr(kw), l.attr(oc)});
   blocks = l.transpose(blocks, {0, 1, 3, 2, 4, 5});
-  return l.reshape(blocks, {source[0], t.outputDims[0], t.outputDims[1],
-                            l.attr(oc)});
+  return l.reshape(blocks,
+                   {source[0], t.outputDims[0], t.outputDims[1], l.attr(oc)});
 }
 
 /// Output phase `phase` of one axis: outputs o with (o + before) % stride ==
 /// phase take the taps k with k * dilation % stride == phase.
 namespace {
 struct AxisPhase {
-  int64_t first;                 // the first output of the phase
-  SmallVector<int64_t> taps;     // in the order of increasing input
-  SmallVector<int64_t> offsets;  // input of tap i at the phase's first output
-  int64_t step = 1;              // distance between neighbouring taps' inputs
+  int64_t first;                // the first output of the phase
+  SmallVector<int64_t> taps;    // in the order of increasing input
+  SmallVector<int64_t> offsets; // input of tap i at the phase's first output
+  int64_t step = 1;             // distance between neighbouring taps' inputs
 };
 } // namespace
 
@@ -170,9 +169,9 @@ static Value lowerByPhase(Lowering &l, const Transposed &t, Value input,
   Type f32 = l.b.getF32Type();
   Dims source = l.sizes(input);
   int64_t channels = t.groups * t.outputs;
-  Value result = l.filled(f32, {source[0], t.outputDims[0], t.outputDims[1],
-                                l.attr(channels)},
-                          numberAttr(f32, 0));
+  Value result = l.filled(
+      f32, {source[0], t.outputDims[0], t.outputDims[1], l.attr(channels)},
+      numberAttr(f32, 0));
   int64_t kh = t.kernel[0], kw = t.kernel[1];
   for (int64_t y = 0; y < t.strides[0]; ++y)
     for (int64_t x = 0; x < t.strides[1]; ++x) {
@@ -197,16 +196,16 @@ static Value lowerByPhase(Lowering &l, const Transposed &t, Value input,
       SmallVector<int64_t> dilations;
       for (int axis = 0; axis < 2; ++axis) {
         const AxisPhase &phase = phases[axis];
-        OpFoldResult count = l.max(
-            l.ceilDiv(l.sub(t.outputDims[axis], l.attr(phase.first)),
-                      l.attr(t.strides[axis])),
-            l.attr(0));
+        OpFoldResult count =
+            l.max(l.ceilDiv(l.sub(t.outputDims[axis], l.attr(phase.first)),
+                            l.attr(t.strides[axis])),
+                  l.attr(0));
         counts.push_back(count);
         int64_t begin = phase.offsets.front();
         int64_t span = phase.offsets.back() - begin;
         dilations.push_back(phase.step);
-        OpFoldResult skipped = l.min(l.attr(std::max<int64_t>(begin, 0)),
-                                     source[axis + 1]);
+        OpFoldResult skipped =
+            l.min(l.attr(std::max<int64_t>(begin, 0)), source[axis + 1]);
         before.push_back(l.attr(std::max<int64_t>(-begin, 0)));
         // Inputs needed: count + span, from `begin` on.
         OpFoldResult end = l.add(l.attr(begin + span), count);
@@ -219,8 +218,8 @@ static Value lowerByPhase(Lowering &l, const Transposed &t, Value input,
       Dims ones(4, l.attr(1));
       if (sizes != source)
         part = l.slice(part, offsets, sizes, ones);
-      Value done = convolve(l, part, filter, {1, 1}, dilations, before, after,
-                            counts);
+      Value done =
+          convolve(l, part, filter, {1, 1}, dilations, before, after, counts);
       Dims at = {l.attr(0), l.attr(y), l.attr(x), l.attr(0)};
       Dims size = {source[0], counts[0], counts[1], l.attr(channels)};
       Dims stride = {l.attr(1), l.attr(t.strides[0]), l.attr(t.strides[1]),
@@ -246,11 +245,11 @@ static Value lowerByInsertion(Lowering &l, Transposed t, Value input,
     int64_t front = extent - 1 - t.before[i];
     spread.push_back(length);
     // Crop inputs that no output sees.
-    int64_t skip = front < 0 ? llvm::divideCeil(-front, t.strides[i]) : 0;
+    int64_t skip = front < 0 ? llvm::divideCeilSigned(-front, t.strides[i]) : 0;
     OpFoldResult skipped = l.min(l.attr(skip), source[i + 2]);
     OpFoldResult begin = l.attr(front + skip * t.strides[i]);
-    OpFoldResult room = l.max(
-        l.ceilDiv(l.sub(length, begin), l.attr(t.strides[i])), l.attr(0));
+    OpFoldResult room =
+        l.max(l.ceilDiv(l.sub(length, begin), l.attr(t.strides[i])), l.attr(0));
     offsets.push_back(skipped);
     sizes.push_back(l.min(l.sub(source[i + 2], skipped), room));
     strides.push_back(l.attr(t.strides[i]));
@@ -267,11 +266,12 @@ static Value lowerByInsertion(Lowering &l, Transposed t, Value input,
   for (size_t i = 0; i < spatial; ++i) {
     int64_t extent = (t.kernel[i] - 1) * t.dilations[i] + 1;
     int64_t front = extent - 1 - t.before[i];
-    int64_t skip = front < 0 ? llvm::divideCeil(-front, t.strides[i]) : 0;
+    int64_t skip = front < 0 ? llvm::divideCeilSigned(-front, t.strides[i]) : 0;
     place.push_back(l.attr(front + skip * t.strides[i]));
   }
-  Value wide = l.insertSlice(cropped, l.filled(element, spread, numberAttr(element, 0)),
-                             place, sizes, strides);
+  Value wide =
+      l.insertSlice(cropped, l.filled(element, spread, numberAttr(element, 0)),
+                    place, sizes, strides);
   // [G * IC, OC, K...] -> [G * OC, IC, K...] with each kernel axis reversed.
   Dims filterDims = {l.attr(t.groups * t.outputs), l.attr(t.inputs)};
   for (int64_t size : t.kernel)
@@ -292,7 +292,7 @@ static Value lowerByInsertion(Lowering &l, Transposed t, Value input,
   return convolveGeneric(l, wide, turned, window, t.groups);
 }
 
-static LogicalResult lowerConvTranspose(Lowering &l, Node n) {
+static LogicalResult lowerConvTranspose(Lowering &l, OnnxNode n) {
   FailureOr<Transposed> read = readAttributes(l, n);
   if (failed(read))
     return failure();
@@ -310,8 +310,8 @@ static LogicalResult lowerConvTranspose(Lowering &l, Node n) {
   int64_t rank = l.rank(n.in(0));
   Value input = l.convert(l.value(n.in(0)), element, compute);
   ElementsAttr constant = l.constant(n.in(1));
-  bool negativePads = llvm::any_of(
-      llvm::concat<int64_t>(t.before, t.after), [](int64_t p) { return p < 0; });
+  bool negativePads = llvm::any_of(llvm::concat<int64_t>(t.before, t.after),
+                                   [](int64_t p) { return p < 0; });
   bool blockwise = isBlockwise(t) && rank == 4 && element.isF32();
   bool byPhase = constant && rank <= 4 && element.isF32() && !negativePads;
   Value result;
@@ -324,11 +324,10 @@ static LogicalResult lowerConvTranspose(Lowering &l, Node n) {
       t.before.insert(t.before.begin(), 0);
       t.outputDims.insert(t.outputDims.begin(), l.attr(1));
     }
-    result = blockwise
-                 ? lowerBlockwise(l, t, input,
-                                  constant ? Value() : l.value(n.in(1)),
-                                  constant)
-                 : lowerByPhase(l, t, input, constant);
+    result = blockwise ? lowerBlockwise(l, t, input,
+                                        constant ? Value() : l.value(n.in(1)),
+                                        constant)
+                       : lowerByPhase(l, t, input, constant);
     if (bias)
       result = addBias(l, result, l.value(bias), 3);
     result = fromChannelsLast(l, result, rank);
@@ -336,7 +335,8 @@ static LogicalResult lowerConvTranspose(Lowering &l, Node n) {
     Value filter = l.convert(l.value(n.in(1)), element, compute);
     result = lowerByInsertion(l, t, input, filter);
     if (bias)
-      result = addBias(l, result, l.convert(l.value(bias), element, compute), 1);
+      result =
+          addBias(l, result, l.convert(l.value(bias), element, compute), 1);
   }
   l.set(n.out(), l.convert(result, compute, element));
   return success();

@@ -22,7 +22,7 @@ bool Window::hasNoPads() const {
   return llvm::all_of(before, isZero) && llvm::all_of(after, isZero);
 }
 
-FailureOr<Window> onnxc::readWindow(Lowering &l, Node n,
+FailureOr<Window> onnxc::readWindow(Lowering &l, OnnxNode n,
                                     ArrayRef<OpFoldResult> input,
                                     ArrayRef<int64_t> kernel) {
   size_t spatial = kernel.size();
@@ -31,8 +31,8 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, Node n,
   SmallVector<int64_t> ones(spatial, 1);
   window.strides = n.integers("strides").value_or(ones);
   window.dilations = n.integers("dilations").value_or(ones);
-  SmallVector<int64_t> pads = n.integers("pads").value_or(
-      SmallVector<int64_t>(2 * spatial, 0));
+  SmallVector<int64_t> pads =
+      n.integers("pads").value_or(SmallVector<int64_t>(2 * spatial, 0));
   if (pads.empty())
     pads.assign(2 * spatial, 0);
   if (window.strides.size() != spatial || window.dilations.size() != spatial ||
@@ -58,10 +58,10 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, Node n,
       OpFoldResult total =
           window.strides[i] == 1
               ? l.attr(window.extent(i) - 1)
-              : l.max(l.sub(l.add(l.mul(l.sub(count, l.attr(1)), stride),
-                                  extent),
-                            size),
-                      l.attr(0));
+              : l.max(
+                    l.sub(l.add(l.mul(l.sub(count, l.attr(1)), stride), extent),
+                          size),
+                    l.attr(0));
       OpFoldResult less = l.floorDiv(total, l.attr(2));
       OpFoldResult more = l.sub(total, less);
       bool upper = autoPad == "SAME_UPPER";
@@ -81,8 +81,7 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, Node n,
     OpFoldResult count = l.max(l.add(steps, l.attr(1)), l.attr(0));
     if (ceilMode) {
       // The last window must begin inside the input or its left padding.
-      OpFoldResult limit =
-          l.ceilDiv(l.add(size, before), stride);
+      OpFoldResult limit = l.ceilDiv(l.add(size, before), stride);
       count = l.min(count, limit);
     }
     window.outputs.push_back(count);
@@ -108,8 +107,8 @@ Value onnxc::reduceWindow(
   for (size_t i = 0; i < spatial; ++i)
     kernelExprs.push_back(b.getAffineDimExpr(outRank + i));
   // Only its shape is used: it gives the loops over the window their bounds.
-  Value shape = tensor::EmptyOp::create(b, l.loc, window.kernel,
-                                        b.getF32Type());
+  Value shape =
+      tensor::EmptyOp::create(b, l.loc, window.kernel, b.getF32Type());
   SmallVector<Value> sizes, before;
   for (size_t i = 0; i < spatial; ++i) {
     sizes.push_back(l.index(source[i + 2]));
@@ -130,10 +129,10 @@ Value onnxc::reduceWindow(
           Value out = linalg::IndexOp::create(nested, l.loc, i + 2);
           Value tap = linalg::IndexOp::create(nested, l.loc, outRank + i);
           Type index = nested.getIndexType();
-          Value at = s.sub(
-              s.add(s.mul(out, s.integer(index, window.strides[i])),
-                    s.mul(tap, s.integer(index, window.dilations[i]))),
-              before[i]);
+          Value at =
+              s.sub(s.add(s.mul(out, s.integer(index, window.strides[i])),
+                          s.mul(tap, s.integer(index, window.dilations[i]))),
+                    before[i]);
           position.push_back(at);
           // Below zero is beyond the size when seen as unsigned.
           Value fits = s.compare(Comparison::Less, at, sizes[i], true);
@@ -185,8 +184,7 @@ Value onnxc::fromChannelsLast(Lowering &l, Value tensor, int64_t rank) {
 Value onnxc::addBias(Lowering &l, Value tensor, Value bias, int64_t axis) {
   Dims dims = l.sizes(tensor);
   Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
-  AffineMap map =
-      AffineMap::get(dims.size(), 0, l.b.getAffineDimExpr(axis));
+  AffineMap map = AffineMap::get(dims.size(), 0, l.b.getAffineDimExpr(axis));
   return l.map(element, dims,
                {{tensor, l.b.getMultiDimIdentityMap(dims.size())}, {bias, map}},
                [&](OpBuilder &nested, ValueRange in) {

@@ -22,7 +22,7 @@ struct Window {
 };
 
 /// Reads strides, dilations, pads, auto_pad and ceil_mode of a node.
-mlir::FailureOr<Window> readWindow(Lowering &l, Node n,
+mlir::FailureOr<Window> readWindow(Lowering &l, OnnxNode n,
                                    llvm::ArrayRef<mlir::OpFoldResult> input,
                                    llvm::ArrayRef<int64_t> kernel);
 
