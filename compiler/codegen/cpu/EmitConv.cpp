@@ -208,6 +208,7 @@ LogicalResult onnxc::emitConv(kernel::ConvOp op, KernelBody &body) {
         tile.rhsMasks.assign(columns.vectors(), Value());
       else
         tile.rhsMasks = columns.masks;
+      tile.halfLast = op.getPacked() && columns.halfLast;
       tile.prefetchDistance = weights.prefetchDistance(code, number);
       SmallVector<Value> sums =
           emitContraction(code, tile, reduction, plan.lanes);

@@ -207,6 +207,7 @@ LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
           tile.rhsMasks.assign(columns.vectors(), Value());
         else
           tile.rhsMasks = columns.masks;
+        tile.halfLast = op.getPacked() && columns.halfLast;
         tile.prefetchDistance =
             weights.prefetchDistance(code, code.divide(start, plan.tile.rows));
         SmallVector<Value> sums =

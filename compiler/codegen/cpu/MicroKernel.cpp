@@ -5,6 +5,7 @@
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
@@ -32,7 +33,8 @@ TileSize onnxc::fitTile(TileSize wanted, const Target &target, bool packed) {
   while (packed && vectors > 1 && (vectors * lanes) % panelWidth != 0 &&
          panelWidth % (vectors * lanes) != 0)
     --vectors;
-  return {wanted.rows, vectors};
+  // A tile that no register file holds would only be code.
+  return {std::min<int64_t>(wanted.rows, 32), std::min<int64_t>(vectors, 8)};
 }
 
 RowTiling::RowTiling(Code &code, Index count, int64_t rows)
@@ -105,6 +107,10 @@ void ColumnTiling::emit(
     for (int64_t j = 0; j < number; ++j)
       partial.masks.push_back(
           code.laneMask(code.subtract(left, code.constant(j * lanes)), lanes));
+    // Narrower registers gain too little from sharing.
+    auto fixed = Code::known(left);
+    partial.halfLast = lanes == 16 && fixed && number > 1 &&
+                       *fixed % lanes > 0 && *fixed % lanes <= lanes / 2;
     body(partial);
   };
   auto allTails = [&] {
@@ -190,41 +196,125 @@ namespace {
 class Reduction {
 public:
   Reduction(Code &code, const ContractionTile &tile, int64_t lanes)
-      : code(code), tile(tile), lanes(lanes) {}
+      : code(code), tile(tile), lanes(lanes) {
+    if (tile.halfLast)
+      upper = upperHalf();
+  }
 
   SmallVector<Value> run(ArrayRef<ReductionLoop> loops, Value lhs, Value rhs,
                          SmallVector<Value> sums);
 
+  SmallVector<Value> separate(ArrayRef<Value> sums);
+
 private:
+  Value upperHalf();
+  Value twice(Value narrow);
   void step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
             SmallVector<Value> &sums);
 
   Code &code;
   const ContractionTile &tile;
   int64_t lanes;
+  Value upper; ///< mask of the upper half of the lanes
 };
 } // namespace
 
-/// One k: a row of weights times one element of each row.
+/// The mask of the upper half of the lanes, as a value that LLVM does not
+/// know: a select by a known mask would become a permutation, which shares its
+/// port with the multiply-adds. The assembly is empty.
+Value Reduction::upperHalf() {
+  OpBuilder &builder = code.builder;
+  Type word = builder.getI32Type();
+  uint32_t bits = ((1u << lanes / 2) - 1) << lanes / 2;
+  Value known = arith::ConstantOp::create(builder, code.loc,
+                                          builder.getIntegerAttr(word, bits));
+  Value hidden = LLVM::InlineAsmOp::create(
+                     builder, code.loc, TypeRange(word), ValueRange(known),
+                     builder.getStringAttr(""), builder.getStringAttr("=r,0"),
+                     /*has_side_effects=*/nullptr, /*is_align_stack=*/nullptr,
+                     LLVM::TailCallKindAttr::get(builder.getContext(),
+                                                 LLVM::TailCallKind::None),
+                     /*asm_dialect=*/nullptr, /*operand_attrs=*/nullptr)
+                     .getResult(0);
+  Value narrow = arith::TruncIOp::create(builder, code.loc,
+                                         builder.getIntegerType(lanes), hidden);
+  return LLVM::BitcastOp::create(
+      builder, code.loc, code.vectorType(builder.getI1Type(), lanes), narrow);
+}
+
+/// One k: a row of weights times one element of each row. With half a last
+/// vector, the sums of the whole vectors come first, then one per two rows:
+/// [row r | row r + 1].
 void Reduction::step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
                      SmallVector<Value> &sums) {
   SmallVector<Value> weights;
   for (auto [offset, mask] : llvm::zip_equal(tile.rhsVectors, tile.rhsMasks))
     weights.push_back(code.toF32(code.loadVector(
-        rhs, tile.rhsElement, code.add(rhsOffset, offset), lanes, mask)));
+        rhs, tile.rhsElement, code.add(rhsOffset, offset),
+        tile.halfLast && weights.size() + 1 == tile.rhsVectors.size()
+            ? lanes / 2
+            : lanes,
+        mask)));
   if (tile.prefetchDistance)
     code.prefetch(rhs, tile.rhsElement,
                   code.add(tile.prefetchDistance, rhsOffset));
+  auto accumulate = [&](Value element, Value weight, Value &sum) {
+    sum = vector::FMAOp::create(code.builder, code.loc, element, weight, sum);
+  };
+  Value half;
+  if (tile.halfLast)
+    half = twice(weights.pop_back_val());
+  size_t whole = tile.lhsRows.size() * weights.size();
+  Value previous;
   for (auto [r, offset] : llvm::enumerate(tile.lhsRows)) {
     Value element =
         code.splat(code.toF32(code.loadScalar(lhs, tile.lhsElement,
                                               code.add(lhsOffset, offset))),
                    lanes);
-    for (auto [j, weight] : llvm::enumerate(weights)) {
-      Value &sum = sums[r * weights.size() + j];
-      sum = vector::FMAOp::create(code.builder, code.loc, element, weight, sum);
-    }
+    for (auto [j, weight] : llvm::enumerate(weights))
+      accumulate(element, weight, sums[r * weights.size() + j]);
+    if (!half)
+      continue;
+    if (r % 2 == 1)
+      accumulate(arith::SelectOp::create(code.builder, code.loc, upper, element,
+                                         previous),
+                 half, sums[whole + r / 2]);
+    else if (r + 1 == tile.lhsRows.size())
+      accumulate(element, half, sums[whole + r / 2]);
+    previous = element;
   }
+}
+
+/// The lower half of the lanes, twice.
+Value Reduction::twice(Value narrow) {
+  SmallVector<int64_t> lanesOf;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    lanesOf.push_back(lane % (lanes / 2));
+  return vector::ShuffleOp::create(code.builder, code.loc, narrow, narrow,
+                                   lanesOf);
+}
+
+/// Brings shared sums into one per row and vector.
+SmallVector<Value> Reduction::separate(ArrayRef<Value> sums) {
+  if (!tile.halfLast)
+    return SmallVector<Value>(sums);
+  SmallVector<int64_t> swapped;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    swapped.push_back((lane + lanes / 2) % lanes);
+  size_t vectors = tile.rhsVectors.size() - 1;
+  size_t whole = tile.lhsRows.size() * vectors;
+  SmallVector<Value> separated;
+  for (size_t r = 0; r < tile.lhsRows.size(); ++r) {
+    for (size_t j = 0; j < vectors; ++j)
+      separated.push_back(sums[r * vectors + j]);
+    Value shared = sums[whole + r / 2];
+    separated.push_back(r % 2 == 0
+                            ? shared
+                            : vector::ShuffleOp::create(code.builder, code.loc,
+                                                        shared, shared, swapped)
+                                  .getResult());
+  }
+  return separated;
 }
 
 SmallVector<Value> Reduction::run(ArrayRef<ReductionLoop> loops, Value lhs,
@@ -284,6 +374,10 @@ SmallVector<Value> onnxc::emitContraction(Code &code,
                                           ArrayRef<ReductionLoop> loops,
                                           int64_t lanes) {
   Value zero = code.zeros(code.builder.getF32Type(), lanes);
-  SmallVector<Value> sums(tile.lhsRows.size() * tile.rhsVectors.size(), zero);
-  return Reduction(code, tile, lanes).run(loops, tile.lhs, tile.rhs, sums);
+  size_t rows = tile.lhsRows.size(), vectors = tile.rhsVectors.size();
+  size_t count =
+      tile.halfLast ? rows * (vectors - 1) + (rows + 1) / 2 : rows * vectors;
+  Reduction reduction(code, tile, lanes);
+  return reduction.separate(reduction.run(loops, tile.lhs, tile.rhs,
+                                          SmallVector<Value>(count, zero)));
 }

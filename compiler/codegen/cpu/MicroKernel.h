@@ -49,6 +49,8 @@ private:
 /// with a mask are cut short.
 struct ColumnBlock {
   llvm::SmallVector<mlir::Value> masks; ///< one per vector, null: all lanes
+  /// Whether the last of several vectors is known to need half its lanes.
+  bool halfLast = false;
   int64_t vectors() const { return static_cast<int64_t>(masks.size()); }
 };
 
@@ -101,6 +103,9 @@ struct ContractionTile {
   llvm::SmallVector<Index> rhsVectors; ///< displacement of each vector
   /// Lanes of each vector that may be read (null: all).
   llvm::SmallVector<mlir::Value> rhsMasks;
+  /// Whether only the lower half of the last vector counts: two rows then
+  /// share a register there.
+  bool halfLast = false;
   /// How far ahead of `rhs` the weights to prefetch lie; null: none.
   Index prefetchDistance;
 };
