@@ -159,3 +159,40 @@ func.func @loop(%x: tensor<?x2xf32> {onnx.dims = ["N", ""]}, %z: tensor<?x1xf32>
   }) : (tensor<i64>, none, tensor<?x1xf32>, tensor<?x2xf32>) -> (tensor<*xf32>, tensor<*xf32>, tensor<*xf32>)
   return %r#0, %r#1, %r#2 : tensor<*xf32>, tensor<*xf32>, tensor<*xf32>
 }
+
+// -----
+
+// A branch that is never taken is not looked into: it contradicts the shapes here.
+// CHECK-LABEL: func.func @dead_branch
+// CHECK-SAME: -> tensor<4xf32>
+func.func @dead_branch(%x: tensor<2x2xf32>) -> tensor<*xf32> {
+  %c = onnx.Constant() {value = dense<true> : tensor<i1>} : () -> tensor<i1>
+  %s = onnx.Constant() {value = dense<[4]> : tensor<1xi64>} : () -> tensor<1xi64>
+  %t = onnx.Constant() {value = dense<[5]> : tensor<1xi64>} : () -> tensor<1xi64>
+  %0 = onnx.If(%c) ({
+    %1 = onnx.Reshape(%x, %t) : (tensor<2x2xf32>, tensor<1xi64>) -> tensor<*xf32>
+    onnx.Return(%1) : (tensor<*xf32>) -> ()
+  }, {
+    %1 = onnx.Reshape(%x, %s) : (tensor<2x2xf32>, tensor<1xi64>) -> tensor<*xf32>
+    onnx.Return(%1) : (tensor<*xf32>) -> ()
+  }) : (tensor<i1>) -> tensor<*xf32>
+  return %0 : tensor<*xf32>
+}
+
+// -----
+
+// Branches that agree on a dim give it, others have one of their own.
+// CHECK-LABEL: func.func @branches
+// CHECK-SAME: -> tensor<?x?xf32>
+func.func @branches(%c: tensor<i1>, %x: tensor<?x2xf32> {onnx.dims = ["N", ""]}, %y: tensor<?x3xf32> {onnx.dims = ["N", ""]}) -> tensor<*xf32> {
+  // CHECK: onnx.Identity(%{{.*}}["[N, ?{{[0-9]+}}]"]
+  %0 = onnx.If(%c) ({
+    %1 = onnx.Relu(%x) : (tensor<?x2xf32>) -> tensor<*xf32>
+    onnx.Return(%1) : (tensor<*xf32>) -> ()
+  }, {
+    %1 = onnx.Relu(%y) : (tensor<?x3xf32>) -> tensor<*xf32>
+    onnx.Return(%1) : (tensor<*xf32>) -> ()
+  }) : (tensor<i1>) -> tensor<*xf32>
+  %2 = onnx.Identity(%0) : (tensor<*xf32>) -> tensor<*xf32>
+  return %2 : tensor<*xf32>
+}

@@ -20,7 +20,33 @@ static Block *bodyOf(Region &region) {
                                                          : nullptr;
 }
 
+/// The dims of a result that leaves the body: those that do not change.
+static Exprs leaving(ShapeContext &shape, ArrayRef<Expr> dims) {
+  Exprs result;
+  for (Expr expr : dims)
+    result.push_back(isVisible(shape, expr) ? expr : Expr());
+  return result;
+}
+
 static LogicalResult conditional(ShapeContext &shape) {
+  // A branch that is never taken may well contradict the shapes at hand.
+  if (auto condition = shape.constantScalar(0);
+      condition && shape.op->getNumRegions() == 2) {
+    // Regions are in the order of their names: else_branch, then_branch.
+    Block *block = bodyOf(shape.op->getRegion(*condition ? 1 : 0));
+    if (!block)
+      return shape.error("a branch is not one block");
+    if (failed(shape.inference.block(*block)))
+      return failure();
+    Operation *end = block->getTerminator();
+    if (end->getNumOperands() != shape.numResults())
+      return shape.error("the branch does not have " +
+                         Twine(shape.numResults()) + " outputs");
+    for (auto [index, value] : llvm::enumerate(end->getOperands()))
+      if (auto dims = shape.inference.shapes.dims(value))
+        shape.setDims(index, leaving(shape, *dims));
+    return success();
+  }
   SmallVector<Block *> branches;
   for (Region &region : shape.op->getRegions()) {
     Block *block = bodyOf(region);
@@ -81,14 +107,6 @@ static LogicalResult iterate(ShapeContext &shape, Block &body, unsigned first,
       return success();
     shape.inference.forget(body);
   }
-}
-
-/// The dims of a result that leaves the body: those that do not change.
-static Exprs leaving(ShapeContext &shape, ArrayRef<Expr> dims) {
-  Exprs result;
-  for (Expr expr : dims)
-    result.push_back(isVisible(shape, expr) ? expr : Expr());
-  return result;
 }
 
 /// Loop: operands M, cond, v...; body arguments i, cond, v...; it yields cond,

@@ -157,15 +157,11 @@ static LogicalResult squeeze(ShapeContext &shape) {
         return shape.error("dim " + Twine(axis) + " is " + Twine(*value) +
                            " and cannot be removed");
   } else {
-    // All dims of 1 go, so all must be known.
+    // All dims of 1 go, so the rank is known only when all dims are.
     for (auto [index, expr] : llvm::enumerate(*data)) {
       auto value = dim::constant(expr);
-      if (!value) {
-        if (isa<RankedTensorType>(shape.op->getResult(0).getType()))
-          return success();
-        return shape.error("without axes, the result's rank depends on dim " +
-                           Twine(index) + ", which is not static");
-      }
+      if (!value)
+        return success(); // folding may tell the rank
       if (*value == 1)
         axes.push_back(index);
     }

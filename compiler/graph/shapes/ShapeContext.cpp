@@ -82,8 +82,15 @@ std::optional<Exprs> ShapeContext::elementsOrSymbols(unsigned operand) {
 std::optional<SmallVector<int64_t>>
 ShapeContext::constants(unsigned operand) const {
   auto known = elements(operand);
-  if (!known)
+  if (!known) {
+    // No elements at all are known too.
+    auto shape = dims(operand);
+    if (shape && llvm::any_of(*shape, [](Expr expr) {
+          return dim::constant(expr) == 0;
+        }))
+      return SmallVector<int64_t>();
     return std::nullopt;
+  }
   SmallVector<int64_t> values;
   for (Expr expr : *known) {
     auto value = dim::constant(expr);
