@@ -51,6 +51,9 @@ template <typename OpTy> static LogicalResult verifyEpilogue(OpTy op) {
     return op.emitOpError("epilogue takes ")
            << block->getNumArguments() << " arguments, expected "
            << maps.size() + 1;
+  if (!block->getArgument(0).getType().isF32())
+    return op.emitOpError("accumulates in f32, but its epilogue takes ")
+           << block->getArgument(0).getType();
   for (auto [map, operand, argument] : llvm::zip(
            maps.template getAsValueRange<AffineMapAttr>(),
            op.getEpilogueOperands(), block->getArguments().drop_front())) {

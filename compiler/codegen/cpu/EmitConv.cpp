@@ -100,7 +100,7 @@ ConvPlan::ConvPlan(Code &code, kernel::ConvOp op, ArrayRef<BufferView> operands,
       columnTiling(code, channels, tile.vectors, lanes) {
   constexpr int64_t bytes = sizeof(float);
   images = pixels == Pixels::Flat ? code.constant(1) : output.sizes[0];
-  int64_t inputChannels = Code::known(input.sizes[3]).value_or(64);
+  int64_t inputChannels = Code::known(input.sizes[3]).value_or(typicalSize);
   if (pixels == Pixels::Row) {
     int64_t width = Code::known(input.sizes[2]).value_or(160);
     int64_t rowBytes = width * inputChannels * bytes * op.getStrides()[0];
@@ -123,10 +123,10 @@ ParallelExtent onnxc::convExtent(Code &code, kernel::ConvOp op,
   ConvPlan plan(code, op, operands, target);
   int64_t cost = 2 * plan.tile.vectors * plan.lanes * plan.blockSize;
   cost *= plan.pixels == Pixels::Row
-              ? Code::known(plan.output.sizes[2]).value_or(64)
+              ? Code::known(plan.output.sizes[2]).value_or(typicalSize)
               : plan.tile.rows;
   for (int64_t i = 0; i < 3; ++i)
-    cost *= Code::known(plan.tap(i)).value_or(0);
+    cost *= Code::known(plan.tap(i)).value_or(i == 2 ? typicalSize : 1);
   return {plan.units(code), cost};
 }
 

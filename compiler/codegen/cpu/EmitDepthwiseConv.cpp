@@ -27,7 +27,7 @@ ParallelExtent onnxc::depthwiseConvExtent(Code &code,
   int64_t cost = 2;
   for (Index size :
        {output.sizes[2], output.sizes[3], filter.sizes[0], filter.sizes[1]})
-    cost *= Code::known(size).value_or(0);
+    cost *= Code::known(size).value_or(typicalSize);
   return {code.multiply(output.sizes[0], output.sizes[1]), cost};
 }
 

@@ -105,7 +105,7 @@ ParallelExtent onnxc::matmulExtent(Code &code, kernel::MatmulOp op,
     tiles = std::min(tiles, *known);
   return {plan.units(code), 2 * tiles * plan.tile.rows * plan.tile.vectors *
                                 plan.lanes *
-                                Code::known(plan.depth).value_or(0)};
+                                Code::known(plan.depth).value_or(typicalSize)};
 }
 
 /// Displacement of `view` at the batch position `batch` of the output;

@@ -42,6 +42,9 @@ ParallelExtent padBorderExtent(Code &code,
                                llvm::ArrayRef<BufferView> operands);
 mlir::LogicalResult emitPadBorder(kernel::PadBorderOp op, KernelBody &body);
 
+/// What a size that only a run knows counts as in estimates.
+constexpr int64_t typicalSize = 64;
+
 /// Whether a memref has no gaps between its elements.
 inline bool isContiguous(mlir::Value buffer) {
   auto type = mlir::dyn_cast<mlir::MemRefType>(buffer.getType());

@@ -83,3 +83,14 @@ func.func @strides(%x: memref<1x9x9x16xf32>, %z: memref<1x9x9x16xf32>) {
       {window = array<i64: 3, 3>, strides = array<i64: 0, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>}
   return
 }
+
+// -----
+
+func.func @accumulator_type(%a: tensor<4x8xf64>, %b: tensor<8x16xf64>, %init: tensor<4x16xf64>) -> tensor<4x16xf64> {
+  // expected-error @+1 {{accumulates in f32, but its epilogue takes 'f64'}}
+  %c = kernel.matmul ins(%a, %b : tensor<4x8xf64>, tensor<8x16xf64>) outs(%init : tensor<4x16xf64>) {epilogue_maps = []} -> tensor<4x16xf64> epilogue {
+  ^bb0(%acc: f64):
+    kernel.yield %acc : f64
+  }
+  return %c : tensor<4x16xf64>
+}
