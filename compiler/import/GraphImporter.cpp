@@ -360,11 +360,7 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
             {},
             {},
             std::nullopt};
-  llvm::StringRef prefix = proto.domain();
-  prefix.consume_front("ai.onnx");
-  prefix.consume_front(".");
-  node.operation =
-      ("onnx." + prefix + (prefix.empty() ? "" : ".") + proto.op_type()).str();
+  node.operation = operationName(proto.domain(), proto.op_type());
   for (const std::string &input : proto.input()) {
     Value value = input.empty() ? Value() : scope.lookup(input);
     if (!value && !input.empty())

@@ -6,6 +6,7 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,10 @@ namespace onnxc {
 struct ImportOptions {
   /// Input name → dims (-1 stays as the model has it).
   std::map<std::string, std::vector<int64_t>> shapes;
+  /// Says of an operation ("onnx.Gelu") whether it should stay. Of the others,
+  /// those that the standard defines by other operators are replaced by their
+  /// definition. Not set: all stay.
+  std::function<bool(llvm::StringRef operation)> keeps;
 };
 
 struct ImportedModel {

@@ -34,6 +34,13 @@ std::string onnxc::displayName(const NodeProto &node) {
   return "";
 }
 
+std::string onnxc::operationName(llvm::StringRef domain,
+                                 llvm::StringRef opType) {
+  domain.consume_front("ai.onnx");
+  domain.consume_front(".");
+  return ("onnx." + domain + (domain.empty() ? "" : ".") + opType).str();
+}
+
 /// Calls `visit` for `graph` and all graphs in it.
 template <typename Visit>
 static void forEachGraph(GraphProto &graph, Visit visit) {
@@ -160,6 +167,16 @@ static void dropClaimedShapes(GraphProto &graph) {
   });
 }
 
+/// Infers what types and shapes it can; what it finds goes into the model.
+static void inferTypes(onnx::ModelProto &model) {
+  onnx::shape_inference::DataValueMap values;
+  onnx::shape_inference::InferShapes(
+      model, onnx::OpSchemaRegistry::Instance(),
+      onnx::ShapeInferenceOptions(/*check_type=*/false, /*strict_mode=*/0,
+                                  /*data_prop=*/true),
+      &values);
+}
+
 static LogicalResult prepare(onnxc::ModelFile &file,
                              const onnxc::ImportOptions &options,
                              Location location, onnxc::Opsets &opsets) {
@@ -187,12 +204,17 @@ static LogicalResult prepare(onnxc::ModelFile &file,
                                    location)))
     return failure();
   dropClaimedShapes(*model.mutable_graph());
-  onnx::shape_inference::DataValueMap values;
-  onnx::shape_inference::InferShapes(
-      model, onnx::OpSchemaRegistry::Instance(),
-      onnx::ShapeInferenceOptions(/*check_type=*/false, /*strict_mode=*/0,
-                                  /*data_prop=*/true),
-      &values);
+  inferTypes(model);
+  if (options.keeps) {
+    // A definition may depend on types, and need expanding itself. The number
+    // of rounds is for definitions that would use their own operator.
+    for (int round = 0;
+         round < 8 &&
+         onnxc::expandOperators(*model.mutable_graph(), opsets, options.keeps);
+         ++round)
+      inferTypes(model);
+    return onnxc::checkOperators(model.graph(), opsets, location.getContext());
+  }
   return success();
 }
 

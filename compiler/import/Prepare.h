@@ -39,8 +39,16 @@ setInputShapes(onnx::GraphProto &graph,
                const std::map<std::string, std::vector<int64_t>> &shapes,
                mlir::Location location);
 
+/// Replaces the operators of `graph` for which `keeps` is false by their
+/// definitions, where they have one. Returns whether there were any.
+bool expandOperators(onnx::GraphProto &graph, const Opsets &opsets,
+                     const std::function<bool(llvm::StringRef)> &keeps);
+
 /// Text on one line.
 std::string oneLine(llvm::StringRef text);
+
+/// The operation of an operator: "onnx.ml.Scaler".
+std::string operationName(llvm::StringRef domain, llvm::StringRef opType);
 
 /// A node's name for messages and locations: its own, or its first output's.
 std::string displayName(const onnx::NodeProto &node);

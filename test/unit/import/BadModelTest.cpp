@@ -88,10 +88,11 @@ TEST_F(ImportTest, TypesThatDoNotFit) {
 }
 
 TEST_F(ImportTest, CheckersComplaintsNameTheNode) {
-  EXPECT_EQ(importText(R"(<ir_version: 8, opset_import: ["" : 17]>
+  EXPECT_EQ(
+      importText(R"(<ir_version: 8, opset_import: ["" : 17]>
     g (float[2] x) => (float[2] y) { [n] y = Relu(x, x) })"),
-            "error: node 'n' (Relu, opset 17): Node(n) with schema(::Relu:14) has "
-            "input size 2 not in range [min=1, max=1].\n");
+      "error: node 'n' (Relu, opset 17): Node(n) with schema(::Relu:14) has "
+      "input size 2 not in range [min=1, max=1].\n");
 }
 
 TEST_F(ImportTest, AbsurdDims) {

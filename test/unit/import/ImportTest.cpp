@@ -131,6 +131,28 @@ TEST_F(ImportTest, FunctionsAreInlined) {
                                 "tensor<2xf32>) -> tensor<2xf32>"));
 }
 
+TEST_F(ImportTest, OperatorsAreReplacedByTheirDefinition) {
+  std::string model = R"(
+    <ir_version: 8, opset_import: ["" : 20]>
+    g (float[2] x) => (float[2] z) {
+      y = HardSwish(x)
+      z = Gelu(y)
+    })";
+  std::string whole = importText(model);
+  EXPECT_THAT(whole, HasSubstr("onnx.HardSwish"));
+  EXPECT_THAT(whole, HasSubstr("onnx.Gelu"));
+  onnxc::ImportOptions options;
+  options.keeps = [](llvm::StringRef operation) {
+    return operation != "onnx.Gelu" && operation != "onnx.HardSwish";
+  };
+  std::string expanded = importText(model, options);
+  EXPECT_THAT(expanded, Not(HasSubstr("onnx.HardSwish")));
+  EXPECT_THAT(expanded, HasSubstr("onnx.HardSigmoid"));
+  EXPECT_THAT(expanded, Not(HasSubstr("onnx.Gelu")));
+  EXPECT_THAT(expanded, HasSubstr("onnx.Erf"));
+  EXPECT_THAT(expanded, Not(HasSubstr("tensor<*x")));
+}
+
 TEST_F(ImportTest, InferenceDropsIdentityAndDropout) {
   std::string module = importText(R"(
     <ir_version: 8, opset_import: ["" : 17]>
