@@ -284,9 +284,15 @@ Value Lowering::value(Value onnx) {
   auto type = cast<RankedTensorType>(onnx.getType());
   auto known = shapes.elements(onnx);
   if (!known) {
-    // Unlowered producer: its failure is already reported.
-    return tensor::EmptyOp::create(b, loc, dims(onnx),
-                                   signless(type.getElementType()));
+    // Unlowered producer: its failure is already reported, and what is built
+    // here is discarded.
+    Dims stand(type.getRank(), attr(1));
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      if (staticDim(onnx, i) >= 0)
+        stand[i] = attr(staticDim(onnx, i));
+    Value tensor = empty(signless(type.getElementType()), stand);
+    values[onnx] = tensor;
+    return tensor;
   }
   Scalars s{b, loc};
   SmallVector<Value> scalars;

@@ -22,6 +22,90 @@ enum class Reduction {
 };
 } // namespace
 
+namespace {
+/// Which axes are reduced, as far as it is known, and the reductions' shapes.
+struct DynamicAxes {
+  SmallVector<Value> isReduced; // i1, one for each axis
+  Dims kept;                    // dims with size 1 where reduced
+};
+} // namespace
+
+/// Axes that are known at run time only.
+static FailureOr<DynamicAxes> dynamicAxes(Lowering &l, OnnxNode n) {
+  auto given = l.elements(n.in(1));
+  if (!given)
+    return l.refuse("axes of unknown number are not supported yet");
+  Dims dims = l.dims(n.in(0));
+  Scalars s{l.b, l.loc};
+  DynamicAxes result;
+  int64_t rank = dims.size();
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    Value reduced = s.integer(l.b.getI1Type(), 0);
+    for (OpFoldResult one : *given)
+      for (int64_t alias : {axis, axis - rank})
+        reduced =
+            s.logicalOr(reduced, s.compare(Comparison::Equal, l.index(one),
+                                           l.index(alias), false));
+    result.isReduced.push_back(reduced);
+    result.kept.push_back(
+        getAsOpFoldResult(s.select(reduced, l.index(1), l.index(dims[axis]))));
+  }
+  return result;
+}
+
+/// Reduces axes that are known at run time only; they stay with size 1.
+static Value
+reduceDynamic(Lowering &l, Value tensor, const DynamicAxes &axes,
+              TypedAttr start,
+              function_ref<Value(OpBuilder &, Value, Value)> combine) {
+  Dims dims = l.sizes(tensor);
+  SmallVector<Value> low, high, step;
+  for (OpFoldResult dim : dims) {
+    low.push_back(l.index(0));
+    high.push_back(l.index(dim));
+    step.push_back(l.index(1));
+  }
+  Value init = l.filled(start.getType(), axes.kept, start);
+  return scf::buildLoopNest(
+             l.b, l.loc, low, high, step, init,
+             [&](OpBuilder &nested, Location loc, ValueRange at,
+                 ValueRange state) -> scf::ValueVector {
+               Scalars s{nested, loc};
+               SmallVector<Value> where;
+               for (auto [i, reduced] : llvm::zip(at, axes.isReduced))
+                 where.push_back(
+                     s.select(reduced, s.integer(nested.getIndexType(), 0), i));
+               Value x = tensor::ExtractOp::create(nested, loc, tensor,
+                                                   SmallVector<Value>(at));
+               Value acc =
+                   tensor::ExtractOp::create(nested, loc, state[0], where);
+               return {tensor::InsertOp::create(
+                   nested, loc, combine(nested, acc, x), state[0], where)};
+             })
+      .results[0];
+}
+
+/// Without the reduced axes: dim j of the result is the j-th axis that stays.
+static Value dropAxes(Lowering &l, Value tensor, const DynamicAxes &axes,
+                      int64_t rank) {
+  Scalars s{l.b, l.loc};
+  SmallVector<Value> shape(rank, l.index(1));
+  Value place = l.index(0);
+  for (auto [reduced, dim] : llvm::zip(axes.isReduced, axes.kept)) {
+    for (int64_t j = 0; j < rank; ++j) {
+      Value here =
+          s.logicalAnd(s.logicalNot(reduced),
+                       s.compare(Comparison::Equal, place, l.index(j), false));
+      shape[j] = s.select(here, l.index(dim), shape[j]);
+    }
+    place = s.select(reduced, place, s.add(place, l.index(1)));
+  }
+  Dims dims;
+  for (Value dim : shape)
+    dims.push_back(getAsOpFoldResult(dim));
+  return l.reshape(tensor, dims);
+}
+
 /// The axes of a reduction: operand 1, or all. nullopt: not constant.
 static FailureOr<SmallVector<int64_t>> reductionAxes(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
@@ -77,35 +161,48 @@ static Value combineReduction(Reduction kind, Scalars &s, Value accumulator,
 
 template <Reduction kind>
 static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
-  FailureOr<SmallVector<int64_t>> axes = reductionAxes(l, n);
-  if (failed(axes))
-    return failure();
+  std::optional<DynamicAxes> dynamic;
+  SmallVector<int64_t> axes;
+  if (n.in(1) && !l.integers(n.in(1)) && l.rank(n.in(1)) == 1 &&
+      l.staticDim(n.in(1), 0) != 0) {
+    FailureOr<DynamicAxes> read = dynamicAxes(l, n);
+    if (failed(read))
+      return failure();
+    dynamic = *read;
+  } else {
+    FailureOr<SmallVector<int64_t>> read = reductionAxes(l, n);
+    if (failed(read))
+      return failure();
+    axes = *read;
+  }
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   bool u = isUnsigned(element) || element.isInteger(1);
-  bool isFloat = isa<FloatType>(element);
-  Value input = l.value(n.in(0));
   bool keep = n.integer("keepdims", 1);
-  Type number = signless(compute);
   // Integers that need a root or logarithm are finished in double.
   bool transcendental = kind == Reduction::L2 || kind == Reduction::LogSum ||
                         kind == Reduction::LogSumExp;
-  if (!isFloat && transcendental) {
+  if (!isa<FloatType>(element) && transcendental) {
     compute = l.b.getF64Type();
-    number = compute;
-    isFloat = true;
     u = false;
   }
-  input = l.convert(input, element, compute);
+  Type number = signless(compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   TypedAttr start = numberAttr(number, kind == Reduction::Prod ? 1 : 0);
   if (kind == Reduction::Max || kind == Reduction::LogSumExp)
     start = lowestValue(number, u);
   if (kind == Reduction::Min)
     start = highestValue(number, u);
+  auto reduceBy = [&](TypedAttr from, auto combine) {
+    return dynamic ? reduceDynamic(l, input, *dynamic, from, combine)
+                   : l.reduce(input, axes, from, combine);
+  };
 
   Value result;
   if (kind == Reduction::LogSumExp) {
+    if (dynamic)
+      return l.refuse("axes that are not constant are not supported yet");
     // max + log(sum(exp(x - max))); an infinite maximum is not subtracted.
-    Value maximum = l.reduce(input, *axes, start,
+    Value maximum = l.reduce(input, axes, start,
                              [&](OpBuilder &nested, Value acc, Value x) {
                                return Scalars{nested, l.loc}.max(acc, x, false);
                              });
@@ -116,12 +213,12 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
           s.constant(number, std::numeric_limits<double>::infinity()), false);
       return s.select(finite, in[0], s.constant(number, 0));
     });
-    Value shifted = l.withReduced(number, input, maximum, *axes,
+    Value shifted = l.withReduced(number, input, maximum, axes,
                                   [&](OpBuilder &nested, ValueRange in) {
                                     Scalars s{nested, l.loc};
                                     return s.exp(s.sub(in[0], in[1]));
                                   });
-    Value sum = l.reduce(shifted, *axes, numberAttr(number, 0),
+    Value sum = l.reduce(shifted, axes, numberAttr(number, 0),
                          [&](OpBuilder &nested, Value acc, Value x) {
                            return Scalars{nested, l.loc}.accumulate(acc, x);
                          });
@@ -131,30 +228,34 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
                          return s.add(s.log(in[0]), in[1]);
                        });
   } else {
-    result = l.reduce(input, *axes, start,
-                      [&](OpBuilder &nested, Value acc, Value x) {
-                        Scalars s{nested, l.loc};
-                        return combineReduction(kind, s, acc, x, u);
-                      });
-    if (kind == Reduction::L2 || kind == Reduction::LogSum) {
-      result = l.mapSame(number, result, [&](OpBuilder &nested, ValueRange in) {
-        Scalars s{nested, l.loc};
-        return kind == Reduction::L2 ? s.sqrt(in[0]) : s.log(in[0]);
-      });
-    }
-    if (kind == Reduction::Mean) {
-      OpFoldResult count = countOf(l, input, *axes);
-      Scalars outer{l.b, l.loc};
-      Value divisor = getConstantIntValue(count)
-                          ? outer.constant(number, *getConstantIntValue(count))
-                          : outer.fromIndex(l.index(count), number);
-      result = l.mapSame(number, result, [&](OpBuilder &nested, ValueRange in) {
-        return Scalars{nested, l.loc}.div(in[0], divisor, u);
-      });
-    }
+    result = reduceBy(start, [&](OpBuilder &nested, Value acc, Value x) {
+      Scalars s{nested, l.loc};
+      return combineReduction(kind, s, acc, x, u);
+    });
+  }
+  if (kind == Reduction::L2 || kind == Reduction::LogSum)
+    result = l.mapSame(number, result, [&](OpBuilder &nested, ValueRange in) {
+      Scalars s{nested, l.loc};
+      return kind == Reduction::L2 ? s.sqrt(in[0]) : s.log(in[0]);
+    });
+  if (kind == Reduction::Mean) {
+    Scalars outer{l.b, l.loc};
+    OpFoldResult count = dynamic ? l.floorDiv(l.product(l.sizes(input)),
+                                              l.product(dynamic->kept))
+                                 : countOf(l, input, axes);
+    Value divisor = getConstantIntValue(count)
+                        ? outer.constant(number, *getConstantIntValue(count))
+                        : outer.fromIndex(l.index(count), number);
+    result = l.mapSame(number, result, [&](OpBuilder &nested, ValueRange in) {
+      return Scalars{nested, l.loc}.div(in[0], divisor, u);
+    });
   }
   result = l.convert(result, compute, element);
-  l.set(n.out(), keep ? l.keepAxes(result, *axes) : result);
+  if (dynamic)
+    result = keep ? result : dropAxes(l, result, *dynamic, l.rank(n.out()));
+  else if (keep)
+    result = l.keepAxes(result, axes);
+  l.set(n.out(), result);
   return success();
 }
 
@@ -194,10 +295,75 @@ template <bool maximum> static LogicalResult lowerArg(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// CumSum and CumProd along an axis that is known at run time only: element by
+/// element, each from its predecessor.
+static LogicalResult lowerCumulativeDynamic(Lowering &l, OnnxNode n,
+                                            bool product) {
+  auto given = l.elements(n.in(1));
+  if (!given || given->size() != 1)
+    return l.refuse("the axis must have one element");
+  bool exclusive = n.integer("exclusive", 0), reverse = n.integer("reverse", 0);
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Type number = signless(compute);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
+  Dims dims = l.sizes(input);
+  int64_t rank = dims.size();
+  Scalars outer{l.b, l.loc};
+  Value axis = l.index((*given)[0]);
+  axis = outer.select(outer.compare(Comparison::Less, axis, l.index(0), false),
+                      outer.add(axis, l.index(rank)), axis);
+  SmallVector<Value> low, high, step;
+  for (OpFoldResult dim : dims) {
+    low.push_back(l.index(0));
+    high.push_back(l.index(dim));
+    step.push_back(l.index(1));
+  }
+  Value result =
+      scf::buildLoopNest(
+          l.b, l.loc, low, high, step, l.empty(number, dims),
+          [&](OpBuilder &nested, Location loc, ValueRange at,
+              ValueRange state) -> scf::ValueVector {
+            Scalars s{nested, loc};
+            Type index = nested.getIndexType();
+            Value one = s.integer(index, 1), zero = s.integer(index, 0);
+            SmallVector<Value> here, before;
+            Value first = s.integer(nested.getI1Type(), 0);
+            for (int64_t i = 0; i < rank; ++i) {
+              Value along = s.compare(Comparison::Equal, axis,
+                                      s.integer(index, i), false);
+              Value mirrored = s.sub(s.sub(high[i], one), at[i]);
+              Value where = reverse ? s.select(along, mirrored, at[i]) : at[i];
+              Value previous = reverse ? s.add(where, one) : s.sub(where, one);
+              Value isFirst = s.logicalAnd(
+                  along, s.compare(Comparison::Equal, at[i], zero, false));
+              first = s.logicalOr(first, isFirst);
+              here.push_back(where);
+              before.push_back(s.select(
+                  s.logicalAnd(along, s.logicalNot(isFirst)), previous, where));
+            }
+            Value x = tensor::ExtractOp::create(nested, loc, input,
+                                                exclusive ? before : here);
+            Value sum =
+                tensor::ExtractOp::create(nested, loc, state[0], before);
+            Value neutral = s.constant(number, product ? 1 : 0);
+            sum = s.select(first, neutral, sum);
+            if (exclusive)
+              x = s.select(first, neutral, x);
+            Value next = product ? s.mul(sum, x) : s.add(sum, x);
+            return {
+                tensor::InsertOp::create(nested, loc, next, state[0], here)};
+          })
+          .results[0];
+  l.set(n.out(), l.convert(result, compute, element));
+  return success();
+}
+
 static LogicalResult lowerCumulative(Lowering &l, OnnxNode n, bool product) {
   auto axes = l.integers(n.in(1));
-  if (!axes || axes->size() != 1)
-    return l.refuse("an axis that is not constant is not supported yet");
+  if (!axes)
+    return lowerCumulativeDynamic(l, n, product);
+  if (axes->size() != 1)
+    return l.refuse("the axis must have one element");
   int64_t rank = l.rank(n.in(0));
   auto axis = normalizeAxis((*axes)[0], rank);
   if (!axis)

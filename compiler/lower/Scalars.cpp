@@ -24,7 +24,7 @@ TypedAttr onnxc::lowestValue(Type type, bool isUnsigned) {
   if (auto floating = dyn_cast<FloatType>(type))
     return FloatAttr::get(
         type, llvm::APFloat::getInf(floating.getFloatSemantics(), true));
-  unsigned width = type.getIntOrFloatBitWidth();
+  unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
   return IntegerAttr::get(type, isUnsigned || width == 1
                                     ? llvm::APInt::getZero(width)
                                     : llvm::APInt::getSignedMinValue(width));

@@ -496,9 +496,18 @@ Value Lowering::convert(Value tensor, Type from, Type to) {
   });
 }
 
+static bool hasNoElements(ArrayRef<OpFoldResult> sizes) {
+  return llvm::any_of(
+      sizes, [](OpFoldResult size) { return getConstantIntValue(size) == 0; });
+}
+
 Value Lowering::slice(Value tensor, ArrayRef<OpFoldResult> offsets,
                       ArrayRef<OpFoldResult> sizes,
                       ArrayRef<OpFoldResult> strides) {
+  // MLIR takes an empty slice at the end of a dim for out of bounds.
+  if (hasNoElements(sizes))
+    return empty(cast<RankedTensorType>(tensor.getType()).getElementType(),
+                 sizes);
   return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes,
                                         strides);
 }
@@ -507,6 +516,8 @@ Value Lowering::insertSlice(Value source, Value into,
                             ArrayRef<OpFoldResult> offsets,
                             ArrayRef<OpFoldResult> sizes,
                             ArrayRef<OpFoldResult> strides) {
+  if (hasNoElements(sizes))
+    return into;
   return tensor::InsertSliceOp::create(b, loc, source, into, offsets, sizes,
                                        strides);
 }
