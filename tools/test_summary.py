@@ -12,6 +12,16 @@ from pathlib import Path
 LISTED = 40  # reasons for skips that are printed
 
 
+def skip_reason(case: ElementTree.Element) -> str:
+    """pytest and lit say it in the message; GoogleTest prints it on the line after "FILE:LINE: Skipped"."""
+    output = (case.findtext("system-out") or "").splitlines()
+    for line, following in zip(output, output[1:], strict=False):
+        if line.endswith(": Skipped"):
+            return following
+    skip = case.find("skipped")
+    return (skip.get("message") if skip is not None else None) or "no reason given"
+
+
 def main(folder: str, suites: list[str]) -> int:
     passed = 0
     failures: list[str] = []
@@ -27,8 +37,7 @@ def main(folder: str, suites: list[str]) -> int:
             if case.find("failure") is not None or case.find("error") is not None:
                 failures.append(f"{suite}: {case.get('classname', '')}.{case.get('name')}")
             elif skip is not None or case.get("status") in ("notrun", "disabled"):
-                reason = skip.get("message", "") if skip is not None else ""
-                skips[f"{suite}: {reason or 'no reason given'}"] += 1
+                skips[f"{suite}: {skip_reason(case)}"] += 1
             else:
                 passed += 1
     if skips:
