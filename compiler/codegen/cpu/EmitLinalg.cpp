@@ -252,12 +252,14 @@ void ScalarLoops::parallelLoops(unsigned depth, SmallVector<Index> ivs,
 //===----------------------------------------------------------------------===//
 
 namespace {
-enum class Way { Scalar, AcrossRows, Transposed };
+enum class Way { Scalar, AcrossRows, AlongRows, Transposed };
 }
 
 static Way chooseWay(LinalgNest &nest) {
   if (canReduceAcrossRows(nest))
     return Way::AcrossRows;
+  if (canReduceAlongRows(nest))
+    return Way::AlongRows;
   if (canTranspose(nest))
     return Way::Transposed;
   return Way::Scalar;
@@ -276,6 +278,7 @@ ParallelExtent onnxc::linalgExtent(OpBuilder &builder, Operation *op,
   case Way::Transposed:
     units = transposedUnits(code, nest, target);
     break;
+  case Way::AlongRows:
   case Way::Scalar:
     units = divideLoops(code, nest, nest.hasReductions() ? 0 : 1);
     break;
@@ -290,6 +293,9 @@ LogicalResult onnxc::emitLinalg(Operation *op, KernelBody &body) {
   switch (chooseWay(nest)) {
   case Way::AcrossRows:
     emitAcrossRows(code, nest, body);
+    return success();
+  case Way::AlongRows:
+    emitAlongRows(code, nest, body);
     return success();
   case Way::Transposed:
     emitTransposed(code, nest, body);

@@ -35,6 +35,10 @@ bool canReduceAcrossRows(LinalgNest &nest);
 Units acrossRowsUnits(Code &code, LinalgNest &nest);
 void emitAcrossRows(Code &code, LinalgNest &nest, KernelBody &body);
 
+/// Reductions along contiguous loops: vectors of partial results.
+bool canReduceAlongRows(LinalgNest &nest);
+void emitAlongRows(Code &code, LinalgNest &nest, KernelBody &body);
+
 /// Element-wise ops with an input that runs along another loop than the
 /// output: square tiles, transposed in registers.
 bool canTranspose(LinalgNest &nest);

@@ -151,8 +151,12 @@ func::FuncOp Outliner::begin(Operation *op, Signature &signature, bool units,
   auto function = func::FuncOp::create(builder, op->getLoc(), "kernel",
                                        builder.getFunctionType(types, results));
   function.setPrivate();
-  function->setAttr("passthrough",
-                    builder.getArrayAttr({builder.getStringAttr("noinline")}));
+  SmallVector<Attribute> attributes{builder.getStringAttr("noinline")};
+  // LLVM's default is 256 bits, also where wider vectors run at full speed.
+  if (target.vectorBits >= 512)
+    attributes.push_back(
+        builder.getStrArrayAttr({"prefer-vector-width", "512"}));
+  function->setAttr("passthrough", builder.getArrayAttr(attributes));
   function->setAttr("llvm.linkage",
                     LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
   Block *body = function.addEntryBlock();
