@@ -12,6 +12,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -56,6 +57,7 @@ public:
 private:
   LogicalResult verify();
   void hoistAllocsFromRegions();
+  void shareBuffers();
   bool movable(Value value);
   void moveToEntry(Value value);
   bool isEntryValue(Value value);
@@ -247,6 +249,63 @@ void Planner::hoistAllocsFromRegions() {
     });
     if (known)
       alloc->moveBefore(ancestor);
+  }
+}
+
+/// An element-wise op may write its result over an operand that nothing reads
+/// afterwards: one buffer less, and memory that is in the cache already.
+void Planner::shareBuffers() {
+  BufferViewFlowAnalysis views(main);
+  DenseMap<Operation *, BufferViewFlowAnalysis::ValueSetT> aliases;
+  auto aliasesOf =
+      [&](memref::AllocOp alloc) -> BufferViewFlowAnalysis::ValueSetT & {
+    auto [entry, isNew] = aliases.try_emplace(alloc);
+    if (isNew)
+      entry->second = views.resolve(alloc);
+    return entry->second;
+  };
+  // Whether all uses of the buffer but `use` are on the given side of `op`.
+  auto allUses = [&](memref::AllocOp alloc, OpOperand &use, bool before) {
+    Operation *op = use.getOwner();
+    for (Value alias : aliasesOf(alloc))
+      for (OpOperand &other : alias.getUses()) {
+        if (&other == &use)
+          continue;
+        Operation *user = topLevel(other.getOwner());
+        bool isView = isa<ViewLikeOpInterface>(other.getOwner());
+        if (user == op || (before ? !user->isBeforeInBlock(op)
+                                  : user->isBeforeInBlock(op) && !isView))
+          return false;
+      }
+    return true;
+  };
+  for (Operation &op : llvm::make_early_inc_range(*block)) {
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (!linalgOp || linalgOp.getNumDpsInits() != 1 ||
+        linalgOp.getNumParallelLoops() != linalgOp.getNumLoops())
+      continue;
+    OpOperand &init = *linalgOp.getDpsInitOperand(0);
+    AffineMap map = linalgOp.getMatchingIndexingMap(&init);
+    auto result = init.get().getDefiningOp<memref::AllocOp>();
+    if (!result || result->getBlock() != block || !map.isPermutation() ||
+        linalgOp.payloadUsesValueFromOperand(&init) ||
+        !allUses(result, init, /*before=*/false))
+      continue;
+    for (OpOperand *input : linalgOp.getDpsInputOperands()) {
+      auto source = input->get().getDefiningOp<memref::AllocOp>();
+      if (!source || source->getBlock() != block || source == result ||
+          source.getType() != result.getType() ||
+          !llvm::equal(source.getDynamicSizes(), result.getDynamicSizes()) ||
+          linalgOp.getMatchingIndexingMap(input) != map ||
+          !allUses(source, *input, /*before=*/true))
+        continue;
+      BufferViewFlowAnalysis::ValueSetT resultAliases = aliasesOf(result);
+      aliasesOf(source).insert(resultAliases.begin(), resultAliases.end());
+      aliasesOf(source).erase(result);
+      result.replaceAllUsesWith(source.getResult());
+      result.erase();
+      break;
+    }
   }
 }
 
@@ -554,6 +613,7 @@ LogicalResult Planner::run() {
   OpBuilder builder = OpBuilder::atBlockBegin(block);
   sizesEnd = arith::ConstantIndexOp::create(builder, main.getLoc(), 0);
   hoistAllocsFromRegions();
+  shareBuffers();
   claimOutputs();
   place();
   if (failed(flattenRegions()))

@@ -406,13 +406,13 @@ func.func @main(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {{
 
 
 def test_workspace_follows_the_dims(seed):
-    """Of a long chain no more than two buffers are alive at once."""
+    """Of the chain's buffers one is in the workspace: another is the output, the rest are written over."""
     model = Model(chain(3), [np.float32])
     for n in (1, 100, 1000):
         x = noise(seed, (n, 8)) * np.float32(0.1)
         e1 = np.exp(abs(x))
         close(model.run(x)[0], np.exp(e1) - e1, 1e-4)
-        assert model.seen.workspace_bytes <= 2 * max(n * 32, 64)
+        assert model.seen.workspace_bytes <= max(n * 32, 64)
         assert model.seen.allocations == 0
 
 
