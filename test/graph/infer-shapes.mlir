@@ -83,6 +83,22 @@ func.func @broadcast(%a: tensor<?x1x?xf32> {onnx.dims = ["N", "", "S"]}, %b: ten
 
 // -----
 
+// A table of positions is sliced to the input's length: what it is added to keeps its dims.
+// CHECK-LABEL: func.func @positions
+func.func @positions(%x: tensor<?x?x8xf32> {onnx.dims = ["N", "S", ""]}, %table: tensor<1x512x8xf32>) -> tensor<*xf32> {
+  %one = onnx.Constant() {value = dense<[1]> : tensor<1xi64>} : () -> tensor<1xi64>
+  %zero = onnx.Constant() {value = dense<[0]> : tensor<1xi64>} : () -> tensor<1xi64>
+  %none = onnx.None() : () -> none
+  %s = onnx.Shape(%x) {start = 1 : i64, end = 2 : i64} : (tensor<?x?x8xf32>) -> tensor<*xi64>
+  // CHECK: onnx.Slice{{.*}}["[1, ?{{[0-9]+}}, 8]"]
+  %t = onnx.Slice(%table, %zero, %s, %one, %none) : (tensor<1x512x8xf32>, tensor<1xi64>, tensor<*xi64>, tensor<1xi64>, none) -> tensor<*xf32>
+  // CHECK: onnx.Add{{.*}}["[N, S, 8]"]
+  %r = onnx.Add(%t, %x) : (tensor<*xf32>, tensor<?x?x8xf32>) -> tensor<*xf32>
+  return %r : tensor<*xf32>
+}
+
+// -----
+
 // x[:, 1:] and x[:, :-1] have the same length, whatever the dim.
 // CHECK-LABEL: func.func @slices
 func.func @slices(%x: tensor<?x?xf32> {onnx.dims = ["N", "S"]}) -> (tensor<*xf32>, tensor<*xf32>) {

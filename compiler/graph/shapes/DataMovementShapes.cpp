@@ -207,9 +207,9 @@ static Expr sliceLength(ShapeContext &shape, Expr size, Expr start, Expr end,
   else if (dim::constant(a) == 0 && last && *last < 0)
     length = shape.derived("max0", {b}, 0, index);
   else if (b == size && first && *first < 0) // min(-start, size)
-    length = shape.derived("min", {shape.constant(-*first), size}, 0, index);
+    length = shape.derivedMinimum(shape.constant(-*first), size, 0, index);
   else if (dim::constant(a) == 0 && shape.isNonNegative(b))
-    length = shape.derived("min", {b, size}, 0, index);
+    length = shape.derivedMinimum(b, size, 0, index);
   else
     return opaque();
   return dim::ceilDivide(length, step);

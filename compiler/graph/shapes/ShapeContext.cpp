@@ -232,6 +232,14 @@ Expr ShapeContext::derived(StringRef key, ArrayRef<Expr> operands,
   return symbol;
 }
 
+Expr ShapeContext::derivedMinimum(Expr a, Expr b, unsigned result,
+                                  unsigned index) {
+  Expr symbol = derived("min", {a, b}, result, index);
+  if (a && b)
+    inference.minima[symbol] = {a, b};
+  return symbol;
+}
+
 Expr ShapeContext::minimum(Expr a, Expr b) const {
   if (isNonNegative(dim::subtract(a, b)))
     return b;
@@ -265,6 +273,22 @@ FailureOr<Expr> ShapeContext::broadcastDim(ArrayRef<Expr> dims, unsigned result,
     return constant(*fixed);
   if (others.empty())
     return constant(1);
+  if (others.size() == 1)
+    return others.front();
+  // Beside d, min(c, d) is d, or c = 1 < d, or does not fit: so d in any case.
+  // A table of c positions is sliced to the length of the input like that.
+  SmallVector<Expr> all = others;
+  llvm::erase_if(others, [&](Expr expr) {
+    auto it = inference.minima.find(expr);
+    if (it == inference.minima.end())
+      return false;
+    auto [a, b] = it->second;
+    auto isRest = [&](Expr bound, Expr rest) {
+      auto value = dim::constant(bound);
+      return value && *value >= 1 && llvm::is_contained(all, rest);
+    };
+    return isRest(a, b) || isRest(b, a);
+  });
   if (others.size() == 1)
     return others.front();
   // Either may be 1 when the model runs.

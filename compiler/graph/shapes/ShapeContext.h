@@ -86,6 +86,8 @@ public:
   /// Symbols of values that follow from other expressions in a way that no
   /// expression states (minimum, broadcast, ...), by a text of these.
   llvm::StringMap<Expr> derived;
+  /// What the symbols are that stand for a minimum of two expressions.
+  llvm::DenseMap<Expr, std::pair<Expr, Expr>> minima;
 
 private:
   llvm::LogicalResult operation(mlir::Operation *op);
@@ -150,6 +152,8 @@ public:
   /// occurs as dim `index` of `result`.
   Expr derived(llvm::StringRef key, llvm::ArrayRef<Expr> operands,
                unsigned result, unsigned index);
+  /// A symbol for min(a, b).
+  Expr derivedMinimum(Expr a, Expr b, unsigned result, unsigned index);
   /// min(a, b), max(a, b) where one is provably not above the other.
   Expr minimum(Expr a, Expr b) const;
   Expr maximum(Expr a, Expr b) const;
