@@ -36,6 +36,10 @@ bool compile(const std::string &model, const std::string &output,
 /// "0.1.0"
 const char *compilerVersion();
 
+/// Makes `compile` report a crash of the compiler as an error, for programs
+/// that have no signal handlers of their own. Call once.
+void recoverFromCrashes();
+
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_DRIVER_COMPILE_H

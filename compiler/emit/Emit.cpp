@@ -14,7 +14,6 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Object/ObjectFile.h"
-#include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Transforms/IPO/Internalize.h"
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
@@ -112,7 +111,8 @@ static Error checkNothingUndefined(StringRef object) {
 
 Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
                        WeightLayout weights, const onnxc::Target &target,
-                       EmitKind kind, StringRef symbol, StringRef path) {
+                       EmitKind kind, StringRef symbol, StringRef path,
+                       function_ref<Error()> check) {
   Expected<OutputFile> output = OutputFile::create(path);
   if (!output)
     return output.takeError();
@@ -144,6 +144,9 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
                                      : CodeGenFileType::ObjectFile,
                                  stream))
     return error;
+  if (check)
+    if (Error error = check())
+      return error;
   module.reset();
   StringRef bytes(code.data(), code.size());
   if (kind != EmitKind::Assembler)

@@ -6,6 +6,7 @@
 #include "compiler/emit/ModelInfo.h"
 #include "dialects/kernel/WeightLayout.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Error.h"
 
@@ -24,11 +25,13 @@ translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context,
 
 /// Compiles the generated code `module`, joined with the model shell, to the
 /// file `path`, which appears whole or not at all. `symbol` is the name of the
-/// entry. Takes the weights' bytes from where `weights` refers to.
+/// entry. Takes the weights' bytes from where `weights` refers to. `check` is
+/// asked after code generation whether LLVM reported an error.
 llvm::Error emitModel(std::unique_ptr<llvm::Module> module,
                       const ModelInfo &info, kernel::WeightLayout weights,
                       const Target &target, EmitKind kind,
-                      llvm::StringRef symbol, llvm::StringRef path);
+                      llvm::StringRef symbol, llvm::StringRef path,
+                      llvm::function_ref<llvm::Error()> check = {});
 
 } // namespace onnxc
 

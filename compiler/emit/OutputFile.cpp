@@ -69,3 +69,17 @@ Error OutputFile::write(StringRef contents) {
   }
   return Error::success();
 }
+
+Error onnxc::writeTextFile(StringRef path, StringRef text) {
+  if (path == "-") {
+    outs() << text;
+    outs().flush();
+    return Error::success();
+  }
+  Expected<OutputFile> file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (Error error = file->write(text))
+    return error;
+  return file->commit();
+}

@@ -28,6 +28,11 @@ private:
       : path(path), temporary(temporary) {}
   std::string path, temporary;
 };
+
+/// Writes `text` to the file `path`, which appears whole or not at all, or to
+/// the standard output when that is "-".
+llvm::Error writeTextFile(llvm::StringRef path, llvm::StringRef text);
+
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_EMIT_OUTPUTFILE_H

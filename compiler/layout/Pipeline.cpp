@@ -10,7 +10,7 @@
 
 using namespace mlir;
 
-void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
+void onnxc::buildTensorPipeline(OpPassManager &pm, const Target &target) {
   SelectTilesOptions tiles;
   tiles.vectorBits = target.vectorBits;
   tiles.vectorRegisters = target.vectorRegisters;
@@ -29,6 +29,10 @@ void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
   pm.addNestedPass<func::FuncOp>(createPadInPlace());
   pm.addNestedPass<func::FuncOp>(createSelectTiles(tiles));
   simplify();
+}
+
+void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
+  buildTensorPipeline(pm, target);
   pm.addPass(createBufferizeModel());
 }
 

@@ -8,11 +8,14 @@ namespace onnxc {
 
 struct Target;
 
+/// The part of buildLayoutPipeline that works on tensors.
+void buildTensorPipeline(mlir::OpPassManager &pm, const Target &target);
+
 /// Tensors to planned buffers. Ends before `plan-memory`, which needs the
-/// places of the weights (collectWeights): see buildMemoryPipeline.
+/// places of the weights (kernel::placeWeights): see buildMemoryPipeline.
 void buildLayoutPipeline(mlir::OpPassManager &pm, const Target &target);
 
-/// After collectWeights: the entry function with every buffer in its place.
+/// After kernel::placeWeights: the entry function with every buffer in its place.
 void buildMemoryPipeline(mlir::OpPassManager &pm);
 
 } // namespace onnxc

@@ -1,0 +1,242 @@
+//===- Compile.cpp - Compiles an ONNX model to a native library -----------===//
+
+#include "compiler/driver/Compile.h"
+#include "compiler/codegen/cpu/Pipeline.h"
+#include "compiler/codegen/cpu/Target.h"
+#include "compiler/driver/CrashRecovery.h"
+#include "compiler/driver/Diagnostics.h"
+#include "compiler/driver/Registration.h"
+#include "compiler/emit/Emit.h"
+#include "compiler/emit/OutputFile.h"
+#include "compiler/graph/Pipeline.h"
+#include "compiler/import/Import.h"
+#include "compiler/layout/Pipeline.h"
+#include "compiler/lower/Passes.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LLVMContext.h"
+
+#include <chrono>
+
+using namespace onnxc;
+
+namespace {
+
+/// One compilation.
+class Compilation {
+public:
+  Compilation(const std::string &model, const std::string &output,
+              const CompileOptions &options)
+      : model(model), output(output), options(options),
+        registry(makeRegistry()),
+        context(registry, mlir::MLIRContext::Threading::DISABLED),
+        errors(&context) {}
+
+  /// Sets `error` and returns false on failure.
+  bool run(std::string &error);
+
+private:
+  static mlir::DialectRegistry makeRegistry() {
+    mlir::DialectRegistry registry;
+    registerDialects(registry);
+    return registry;
+  }
+
+  using Build = llvm::function_ref<void(mlir::OpPassManager &)>;
+  /// Runs a pipeline on the module.
+  bool stage(const char *name, Build build);
+  void begin(const char *name);
+  void end();
+
+  llvm::Error printModule();
+  llvm::Error emit(const Target &target);
+
+  const std::string &model, &output;
+  const CompileOptions &options;
+  mlir::DialectRegistry registry;
+  mlir::MLIRContext context;
+  ErrorCollector errors;
+  ImportedModel imported;
+  ModelInfo info;
+  kernel::WeightLayout weights;
+  const char *stageName = "";
+  std::chrono::steady_clock::time_point stageBegin;
+};
+
+/// Where LLVM's code generator reports errors; it would end the process.
+struct BackendErrors : llvm::DiagnosticHandler {
+  explicit BackendErrors(std::string &first) : first(first) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (info.getSeverity() != llvm::DS_Error || !first.empty())
+      return true;
+    llvm::raw_string_ostream stream(first);
+    llvm::DiagnosticPrinterRawOStream printer(stream);
+    info.print(printer);
+    return true;
+  }
+  std::string &first;
+};
+
+} // namespace
+
+void Compilation::begin(const char *name) {
+  stageName = name;
+  stageBegin = std::chrono::steady_clock::now();
+}
+
+void Compilation::end() {
+  if (!options.verbose)
+    return;
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - stageBegin;
+  llvm::errs() << llvm::format("%-8s %7.3f s\n", stageName, seconds.count());
+}
+
+bool Compilation::stage(const char *name, Build build) {
+  begin(name);
+  mlir::PassManager manager(&context);
+  build(manager);
+  bool ok = mlir::succeeded(manager.run(*imported.module));
+  end();
+  return ok;
+}
+
+llvm::Error Compilation::printModule() {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  mlir::OpPrintingFlags flags;
+  flags.elideLargeElementsAttrs(16).elideLargeResourceString(0);
+  imported.module->print(stream, flags);
+  stream << "\n";
+  return writeTextFile(output, text);
+}
+
+llvm::Error Compilation::emit(const Target &target) {
+  begin("emit");
+  std::string backendError;
+  llvm::LLVMContext llvmContext;
+  llvmContext.setDiagnosticHandler(
+      std::make_unique<BackendErrors>(backendError));
+  llvm::Expected<std::unique_ptr<llvm::Module>> translated =
+      translateToLlvm(*imported.module, llvmContext, target);
+  if (!translated)
+    return translated.takeError();
+  imported.module = nullptr; // weights live in the context and the storage
+  if (options.emit == Emit::Llvm) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    (*translated)->print(stream, nullptr);
+    return writeTextFile(output, text);
+  }
+  EmitKind kind = options.emit == Emit::Asm   ? EmitKind::Assembler
+                  : options.emit == Emit::Obj ? EmitKind::Object
+                                              : EmitKind::Library;
+  llvm::Error error = emitModel(
+      std::move(*translated), info, std::move(weights), target, kind,
+      options.symbol, output, [&]() -> llvm::Error {
+        if (backendError.empty())
+          return llvm::Error::success();
+        return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                       "code generation: " + backendError);
+      });
+  end();
+  return error;
+}
+
+bool Compilation::run(std::string &error) {
+  bool importing = true;
+  auto fail = [&](llvm::Error reason = llvm::Error::success()) {
+    std::string line = toString(std::move(reason));
+    if (!errors.empty())
+      line = errors.line(/*all=*/importing);
+    else if (line.empty())
+      line = std::string("internal error: stage ") + stageName +
+             " failed without a reason";
+    error = oneLine(line);
+    return false;
+  };
+  auto print = [&] {
+    if (llvm::Error reason = printModule())
+      return fail(std::move(reason));
+    return true;
+  };
+
+  llvm::Expected<Target> target = makeTarget(options.cpu, options.triple);
+  if (!target)
+    return fail(target.takeError());
+
+  begin("import");
+  mlir::FailureOr<ImportedModel> read =
+      importModel(model, &context, ImportOptions{options.shapes});
+  end();
+  if (mlir::failed(read))
+    return fail();
+  imported = std::move(*read);
+  if (options.emit == Emit::Onnx)
+    return print();
+
+  if (!stage("graph", buildGraphPipeline))
+    return fail();
+  if (options.emit == Emit::Graph)
+    return print();
+
+  if (!stage("lower", buildLowerPipeline))
+    return fail();
+  mlir::FailureOr<ModelInfo> described =
+      ModelInfo::fromModule(*imported.module);
+  if (mlir::failed(described))
+    return fail();
+  info = std::move(*described);
+  info.compilerVersion = std::string("onnxc ") + compilerVersion();
+  importing = false;
+
+  auto withTarget = [&](auto build) {
+    return
+        [&, build](mlir::OpPassManager &manager) { build(manager, *target); };
+  };
+  if (options.emit == Emit::Tensor)
+    return stage("layout", withTarget(buildTensorPipeline)) ? print() : fail();
+  if (!stage("layout", withTarget(buildLayoutPipeline)))
+    return fail();
+  weights = kernel::placeWeights(*imported.module);
+  if (!stage("memory", buildMemoryPipeline))
+    return fail();
+  if (options.emit == Emit::Loops)
+    return print();
+
+  if (!stage("codegen", withTarget(buildCpuCodegenPipeline)))
+    return fail();
+  if (llvm::Error reason = emit(*target))
+    return fail(std::move(reason));
+  return true;
+}
+
+/// What is wrong with the options; empty if nothing is.
+static std::string checkOptions(const CompileOptions &options) {
+  const std::string &symbol = options.symbol;
+  bool valid = !symbol.empty() && !llvm::isDigit(symbol[0]);
+  for (char c : symbol)
+    valid &= llvm::isAlnum(c) || c == '_';
+  if (!valid)
+    return "'" + symbol + "' is not a name for a C function";
+  if (symbol != "onnxc_get_model" && options.emit == Emit::So)
+    return "a library's entry is onnxc_get_model; another name is for objects";
+  return "";
+}
+
+bool onnxc::compile(const std::string &model, const std::string &output,
+                    const CompileOptions &options, std::string &error) {
+  error = checkOptions(options);
+  if (!error.empty())
+    return false;
+  bool ok = false;
+  return runRecovering(
+             [&] { ok = Compilation(model, output, options).run(error); },
+             error) &&
+         ok;
+}
+
+const char *onnxc::compilerVersion() { return ONNXC_VERSION; }
