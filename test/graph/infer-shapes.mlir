@@ -212,3 +212,24 @@ func.func @branches(%c: tensor<i1>, %x: tensor<?x2xf32> {onnx.dims = ["N", ""]},
   %2 = onnx.Identity(%0) : (tensor<*xf32>) -> tensor<*xf32>
   return %2 : tensor<*xf32>
 }
+
+// -----
+
+// The first iteration's dim (0) does not fit what a later one computes, and stands for none.
+// CHECK-LABEL: func.func @growing
+// CHECK-SAME: -> tensor<?x?xf32>
+func.func @growing(%x: tensor<1x2xf32>, %n: tensor<i64>, %c: tensor<?x2xf32>) -> tensor<*xf32> {
+  %none = onnx.None() : () -> none
+  %zero = onnx.Constant() {value = dense<[0, 2]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %three = onnx.Constant() {value = dense<[3, 2]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %start = onnx.ConstantOfShape(%zero) : (tensor<2xi64>) -> tensor<*xf32>
+  %r = onnx.Loop(%n, %none, %start) ({
+  ^bb0(%i: tensor<i64>, %cond: tensor<i1>, %a: tensor<*xf32>):
+    // CHECK: onnx.Concat{{.*}} -> tensor<?x2xf32>
+    %s = onnx.Concat(%a, %x) {axis = 0 : i64} : (tensor<*xf32>, tensor<1x2xf32>) -> tensor<*xf32>
+    // CHECK: onnx.Reshape{{.*}} -> tensor<3x2xf32>
+    %t = onnx.Reshape(%s, %three) : (tensor<*xf32>, tensor<2xi64>) -> tensor<*xf32>
+    onnx.Return(%cond, %t) : (tensor<i1>, tensor<*xf32>) -> ()
+  }) : (tensor<i64>, none, tensor<*xf32>) -> tensor<*xf32>
+  return %r : tensor<*xf32>
+}

@@ -82,8 +82,27 @@ static LogicalResult conditional(ShapeContext &shape) {
 /// `first + i` is yielded as operand `yielded + i`, for i < `count`.
 static LogicalResult iterate(ShapeContext &shape, Block &body, unsigned first,
                              unsigned yielded, unsigned count) {
-  for (;;) {
-    if (failed(shape.inference.block(body)))
+  // The first iteration's dims may contradict what a later one computes: then
+  // all of them vary.
+  llvm::StringMap<Expr> derived = shape.inference.derived;
+  LogicalResult assumed = [&] {
+    ScopedDiagnosticHandler quiet(shape.context(),
+                                  [](Diagnostic &) { return success(); });
+    return shape.inference.block(body);
+  }();
+  bool isInferred = succeeded(assumed);
+  if (failed(assumed)) {
+    shape.inference.derived = std::move(derived);
+    shape.inference.forget(body);
+    for (unsigned index = 0; index < count; ++index) {
+      BlockArgument argument = body.getArgument(first + index);
+      if (Exprs *own = shape.inference.known(argument))
+        for (auto [position, expr] : llvm::enumerate(*own))
+          expr = shape.inference.dimSymbol(argument, position);
+    }
+  }
+  for (;; isInferred = false) {
+    if (!isInferred && failed(shape.inference.block(body)))
       return failure();
     bool stable = true;
     Operation *end = body.getTerminator();
@@ -91,13 +110,13 @@ static LogicalResult iterate(ShapeContext &shape, Block &body, unsigned first,
       BlockArgument argument = body.getArgument(first + index);
       Exprs *own = shape.inference.known(argument);
       auto next = shape.inference.shapes.dims(end->getOperand(yielded + index));
-      if (!own || !next)
+      if (!own)
         continue;
-      if (next->size() != own->size())
+      if (next && next->size() != own->size())
         return shape.error("the rank of a loop's variable changes");
       for (auto [position, expr] : llvm::enumerate(*own)) {
         Expr symbol = shape.inference.dimSymbol(argument, position);
-        if (expr != (*next)[position] && expr != symbol) {
+        if (expr != symbol && (!next || expr != (*next)[position])) {
           expr = symbol;
           stable = false;
         }

@@ -99,6 +99,8 @@ static LogicalResult split(ShapeContext &shape) {
   Exprs sizes;
   Expr whole = (*data)[*axis];
   int64_t count = shape.numResults();
+  if (count == 0)
+    return success();
   if (shape.present(1)) {
     auto values = shape.elementsOrSymbols(1);
     if (values && static_cast<int64_t>(values->size()) != count)
