@@ -169,8 +169,10 @@ bool Compilation::run(std::string &error) {
     return fail(target.takeError());
 
   begin("import");
+  ImportOptions importOptions;
+  importOptions.shapes = options.shapes;
   mlir::FailureOr<ImportedModel> read =
-      importModel(model, &context, ImportOptions{options.shapes});
+      importModel(model, &context, importOptions);
   end();
   if (mlir::failed(read))
     return fail();
