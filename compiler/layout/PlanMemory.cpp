@@ -612,6 +612,11 @@ LogicalResult Planner::run() {
   // A mark that stays while ops move around it.
   OpBuilder builder = OpBuilder::atBlockBegin(block);
   sizesEnd = arith::ConstantIndexOp::create(builder, main.getLoc(), 0);
+  // Checks of what the inputs say come before sizes are used.
+  for (cf::AssertOp check :
+       llvm::to_vector(main.getBody().getOps<cf::AssertOp>()))
+    if (isEntryValue(check.getArg()))
+      check->moveBefore(sizesEnd);
   hoistAllocsFromRegions();
   shareBuffers();
   claimOutputs();

@@ -1,4 +1,4 @@
-"""Compiles a function on tensors through bufferization, memory planning and code generation, and runs it on numpy arrays.
+"""Compiles a function on tensors through bufferization, memory planning and code generation; runs it on numpy arrays.
 
 The shell around the generated code is a small C stub, so that neither the stages before nor those after are needed.
 """
@@ -43,8 +43,12 @@ void *onnxc_shell_output(frame *f, int64_t index, int64_t rank, const int64_t *d
 void *onnxc_shell_workspace(frame *f, int64_t bytes) { f->workspace_bytes = bytes; return block(f, bytes); }
 void *onnxc_shell_allocate(frame *f, int64_t bytes) { f->allocations++; return block(f, bytes); }
 int32_t onnxc_shell_status(frame *f) { (void)f; return 2; }
-int32_t onnxc_shell_fail(frame *f, const char *message) { snprintf(f->message, sizeof f->message, "%s", message); return 3; }
-void onnxc_shell_parallel(frame *f, int64_t count, int64_t grain, void (*body)(void *, int64_t, int64_t), void *argument) {
+int32_t onnxc_shell_fail(frame *f, const char *message) {
+  snprintf(f->message, sizeof f->message, "%s", message);
+  return 3;
+}
+void onnxc_shell_parallel(frame *f, int64_t count, int64_t grain, void (*body)(void *, int64_t, int64_t),
+                          void *argument) {
   f->parallel_calls++;
   /* Odd pieces, backwards: no order is promised. */
   int64_t piece = f->pieces ? (count + f->pieces - 1) / f->pieces : count;

@@ -63,7 +63,8 @@ func.func @main(%x: tensor<?x?x?xf32> {onnx.dims = ["N", "H", "C"]}, %b: tensor<
   SIZES
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty(%s0, %s1, %s2) : tensor<?x?x?xf32>
-  %r = linalg.generic {indexing_maps = [#id, #channel, #column, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+  %r = linalg.generic {indexing_maps = [#id, #channel, #column, #id],
+                       iterator_types = ["parallel", "parallel", "parallel"]}
     ins(%x, %b, %g : tensor<?x?x?xf32>, tensor<?xf32>, tensor<?x1x?xf32>) outs(%e : tensor<?x?x?xf32>) {
   ^bb0(%p: f32, %q: f32, %h: f32, %o: f32):
     %0 = arith.addf %p, %q : f32
@@ -333,7 +334,8 @@ func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf3
   %n = tensor.dim %x, %c0 : tensor<?xf32>
   %e = tensor.empty(%n) : tensor<?xf32>
   %a = linalg.abs ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
-  %w = kernel.weight dense<[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]> : tensor<6xf32> {expanded_shape = array<i64: 2, 3>, offset = 64} -> tensor<2x3xf32>
+  %w = kernel.weight dense<[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]> : tensor<6xf32>
+    {expanded_shape = array<i64: 2, 3>, offset = 64} -> tensor<2x3xf32>
   %k = arith.constant dense<[5, 6, 7]> : tensor<3xi64>
   return %x, %a, %a, %w, %k : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<2x3xf32>, tensor<3xi64>
 }
@@ -341,7 +343,8 @@ func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf3
     for n in (0, 1, 100):
         x = np.linspace(-1, 1, n, dtype=np.float32)
         results = model.run(x)
-        for result, expected in zip(results, [x, abs(x), abs(x), weights.reshape(2, 3), np.array([5, 6, 7])], strict=True):
+        expectations = [x, abs(x), abs(x), weights.reshape(2, 3), np.array([5, 6, 7])]
+        for result, expected in zip(results, expectations, strict=True):
             np.testing.assert_array_equal(result, expected)
 
 
@@ -399,7 +402,8 @@ func.func @main(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {{
   %n = tensor.dim %x, %c0 : tensor<?x8xf32>
   %e = tensor.empty(%n) : tensor<?x8xf32>
   {os.linesep.join(lines)}
-  %r = linalg.sub ins(%v{count - 1}, %v{count - 2} : tensor<?x8xf32>, tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
+  %r = linalg.sub ins(%v{count - 1}, %v{count - 2} : tensor<?x8xf32>, tensor<?x8xf32>)
+    outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
   return %r : tensor<?x8xf32>
 }}
 """
@@ -429,7 +433,8 @@ func.func @main(%x: tensor<40x?xf32>) -> tensor<?x24xf32> {
   %n = tensor.dim %x, %c1 : tensor<40x?xf32>
   %e = tensor.empty(%n) : tensor<?x40xf32>
   %xt = linalg.transpose ins(%x : tensor<40x?xf32>) outs(%e : tensor<?x40xf32>) permutation = [1, 0]
-  %w = kernel.weight dense<0.0> : tensor<40x24xf32> {panel_width = 16, panel_axis = 0, offset = 0} -> tensor<2x40x16xf32>
+  %w = kernel.weight dense<0.0> : tensor<40x24xf32>
+    {panel_width = 16, panel_axis = 0, offset = 0} -> tensor<2x40x16xf32>
   %o = tensor.empty(%n) : tensor<?x24xf32>
   %zero = arith.constant 0.0 : f32
   %r = kernel.matmul ins(%xt, %w : tensor<?x40xf32>, tensor<2x40x16xf32>) outs(%o : tensor<?x24xf32>)

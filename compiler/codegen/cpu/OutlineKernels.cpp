@@ -66,6 +66,7 @@ struct Signature {
   SmallVector<ResolvedView> views;       ///< of each, at the call
   llvm::SetVector<Value> symbols;        ///< factors of sizes and strides
   llvm::SetVector<Value> scalars;        ///< other values
+  llvm::SetVector<Value> constants;      ///< written in the function
   SmallVector<Value> bufferArguments;    ///< in the function
   DenseMap<Value, Value> valueArguments; ///< symbols and scalars
 
@@ -121,7 +122,9 @@ Signature Outliner::signatureOf(Code &code, ValueRange values) {
   Signature signature;
   for (Value value : values) {
     if (!isa<MemRefType>(value.getType())) {
-      signature.scalars.insert(value);
+      Operation *op = value.getDefiningOp();
+      bool isConstant = op && op->hasTrait<OpTrait::ConstantLike>();
+      (isConstant ? signature.constants : signature.scalars).insert(value);
       continue;
     }
     if (llvm::is_contained(signature.buffers, value))
@@ -166,6 +169,10 @@ func::FuncOp Outliner::begin(Operation *op, Signature &signature, bool units,
   for (Value value :
        llvm::concat<const Value>(signature.symbols, signature.scalars))
     signature.valueArguments[value] = body->getArgument(next++);
+  builder.setInsertionPointToStart(body);
+  for (Value value : signature.constants)
+    signature.valueArguments[value] =
+        builder.clone(*value.getDefiningOp())->getResult(0);
   return function;
 }
 
@@ -433,7 +440,7 @@ LogicalResult Outliner::outline(Operation *op) {
 
   func::FuncOp function = begin(op, signature, /*units=*/true, {});
   annotatePointers(function, signature, op, 2);
-  OpBuilder inner = OpBuilder::atBlockBegin(&function.getBody().front());
+  OpBuilder inner = OpBuilder::atBlockEnd(&function.getBody().front());
   Code code(inner, op->getLoc());
   SmallVector<BufferView> views;
   SmallVector<Value> scalars;
@@ -479,7 +486,7 @@ LogicalResult Outliner::outlineNest(Operation *op) {
   func::FuncOp function =
       begin(op, signature, /*units=*/false, op->getResultTypes());
   annotatePointers(function, signature, op, 0);
-  OpBuilder inner = OpBuilder::atBlockBegin(&function.getBody().front());
+  OpBuilder inner = OpBuilder::atBlockEnd(&function.getBody().front());
   Code code(inner, op->getLoc());
   IRMapping mapping;
   for (Value value : used) {
