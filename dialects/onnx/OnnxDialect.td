@@ -59,15 +59,30 @@ def Onnx_MapType : Onnx_Type<"Map", "map"> {
 }
 
 // All operations share one assembly format (OnnxAssembly.cpp).
-class Onnx_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Onnx_Dialect, mnemonic, traits> {
-  let hasCustomAssemblyFormat = 1;
-  let extraClassDefinition = [{
+def Onnx_Assembly {
+  code definition = [{
     ::mlir::ParseResult $cppClass::parse(::mlir::OpAsmParser &parser, ::mlir::OperationState &result) {
       return ::onnxc::op::parseOperation(parser, result);
     }
     void $cppClass::print(::mlir::OpAsmPrinter &printer) {
       ::onnxc::op::printOperation(printer, *this);
+    }
+  }];
+}
+
+class Onnx_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Onnx_Dialect, mnemonic, traits> {
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDefinition = Onnx_Assembly.definition;
+}
+
+// A generated operation, verified by one table (Verify.cpp).
+class Onnx_Operator<string mnemonic, list<Trait> traits = []>
+    : Onnx_Op<mnemonic, traits> {
+  let hasVerifier = 1;
+  let extraClassDefinition = Onnx_Assembly.definition # [{
+    ::llvm::LogicalResult $cppClass::verify() {
+      return ::onnxc::op::verifyOperation(*this);
     }
   }];
 }

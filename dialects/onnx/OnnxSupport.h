@@ -19,6 +19,9 @@ mlir::ParseResult parseOperation(mlir::OpAsmParser &parser,
                                  mlir::OperationState &result);
 void printOperation(mlir::OpAsmPrinter &printer, mlir::Operation *op);
 
+/// Checks what the schema's types do not say.
+mlir::LogicalResult verifyOperation(mlir::Operation *op);
+
 } // namespace onnxc::op
 
 #endif // ONNXC_DIALECTS_ONNX_ONNXSUPPORT_H

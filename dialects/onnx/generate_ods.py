@@ -146,7 +146,7 @@ def operation(schema, types):
         traits = "[]" if schema.name in RANDOM else "[Pure]"
     domain = schema.domain or "ai.onnx"
     lines = [
-        f'def Onnx_{class_prefix}{schema.name}Op : Onnx_Op<"{prefix}{schema.name}", {traits}> {{',
+        f'def Onnx_{class_prefix}{schema.name}Op : Onnx_Operator<"{prefix}{schema.name}", {traits}> {{',
         f"  let summary = {string(f'{schema.name} of {domain}, version {schema.since_version}')};",
         f"  let description = [{{\n{block(schema.doc)}\n  }}];",
         f"  let arguments = (ins {', '.join(parameters(schema.inputs, types) + attributes)});",
