@@ -71,13 +71,19 @@ class Kernel:
 
 
 def dims(memref):
-    inner = memref[memref.index("<") + 1 : memref.rindex(">")].split("x")[:-1]
+    inner = memref[memref.index("<") + 1 : memref.rindex(">")].split(",")[0].split("x")[:-1]
     return [None if size == "?" else int(size) for size in inner]
 
 
 def memref(shape, element="f32", dynamic=()):
     """The type of `shape`, with the dims in `dynamic` left open."""
     return "memref<" + "".join(("?" if i in dynamic else str(s)) + "x" for i, s in enumerate(shape)) + element + ">"
+
+
+def view_type(array, element="f32"):
+    """The static type of an array that need not be contiguous."""
+    strides = ", ".join(str(stride // array.itemsize) for stride in array.strides)
+    return memref(array.shape, element)[:-1] + f", strided<[{strides}]>>"
 
 
 def pack(weights, axis, width=16):

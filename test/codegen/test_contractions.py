@@ -133,7 +133,8 @@ def test_matmul(index, level, tmp_path):
     types = [memref(a.shape, dynamic=lhs_open), memref(weights.shape, dynamic=rhs_open), *epilogue.types]
     types.append(memref(shape, dynamic=out_open))
     body = f"""kernel.matmul ins(%0, %1 : {types[0]}, {types[1]}) {epilogue.operands(2)}
-      outs(%{len(types) - 1} : {types[-1]}) {{{"packed, " if packed else ""}{epilogue.attributes()}{tile_attribute(pick)}}}
+      outs(%{len(types) - 1} : {types[-1]})
+      {{{"packed, " if packed else ""}{epilogue.attributes()}{tile_attribute(pick)}}}
       {epilogue.region}"""
     kernel = Kernel(body, types, level, tmp_path)
     check(kernel, pick, [a, weights, *epilogue.arrays], shape, epilogue.apply(expected), 1 + k)

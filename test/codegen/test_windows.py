@@ -1,4 +1,4 @@
-"""kernel.depthwise_conv, kernel.pool and kernel.pad against numpy, over random shapes: clipping, strides, dilations, tails."""
+"""kernel.depthwise_conv, kernel.pool and kernel.pad against numpy, over random shapes and types."""
 
 import kernel_reference as reference
 import numpy as np
@@ -71,10 +71,7 @@ def test_pool(index, level, tmp_path):
         if kind == "max" and x.size:
             x.reshape(-1)[rng.integers(0, x.size)] = np.nan
     seen = reference.windows(x, taps, strides, dilations, pads, *outputs, dtype(lowest))
-    if kind == "max":
-        expected = seen.max(axis=0)
-    else:
-        expected = seen.sum(axis=0)
+    expected = seen.max(axis=0) if kind == "max" else seen.sum(axis=0)
     ones = np.ones((1, *sizes, 1))
     if kind == "average":
         inside = reference.windows(ones, taps, strides, dilations, pads, *outputs, 0.0).sum(axis=0)

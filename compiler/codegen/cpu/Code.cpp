@@ -10,6 +10,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace onnxc;
 
@@ -139,10 +141,36 @@ Value Code::loadScalar(Value pointer, Type element, Index offset) {
                               elementAlignment(element));
 }
 
+/// The addresses of `lanes` elements that are `stride` apart.
+Value Code::strided(Value pointer, Type element, Index stride, int64_t lanes) {
+  SmallVector<int64_t> lane(lanes);
+  std::iota(lane.begin(), lane.end(), 0);
+  Type word = builder.getI64Type();
+  Value numbers = arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(vectorType(word, lanes), ArrayRef<int64_t>(lane)));
+  Value step = arith::IndexCastOp::create(builder, loc, word, value(stride));
+  Value offsets =
+      arith::MulIOp::create(builder, loc, numbers, splat(step, lanes));
+  return LLVM::GEPOp::create(builder, loc, vectorType(pointer.getType(), lanes),
+                             element, pointer, ArrayRef<LLVM::GEPArg>(offsets));
+}
+
+Value Code::allLanes(int64_t lanes) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(vectorType(builder.getI1Type(), lanes), true));
+}
+
 Value Code::loadVector(Value pointer, Type element, Index offset, int64_t lanes,
-                       Value mask) {
+                       Value mask, Index stride) {
   Value at = address(pointer, element, offset);
   VectorType type = vectorType(element, lanes);
+  if (stride && !isKnown(stride, 1))
+    return LLVM::masked_gather::create(
+        builder, loc, type, strided(at, element, stride, lanes),
+        mask ? mask : allLanes(lanes), zeros(element, lanes),
+        elementAlignment(element));
   if (!mask)
     return LLVM::LoadOp::create(builder, loc, type, at,
                                 elementAlignment(element));
@@ -151,9 +179,18 @@ Value Code::loadVector(Value pointer, Type element, Index offset, int64_t lanes,
                                     elementAlignment(element));
 }
 
-void Code::storeVector(Value vector, Value pointer, Index offset, Value mask) {
-  Type element = cast<VectorType>(vector.getType()).getElementType();
+void Code::storeVector(Value vector, Value pointer, Index offset, Value mask,
+                       Index stride) {
+  auto type = cast<VectorType>(vector.getType());
+  Type element = type.getElementType();
   Value at = address(pointer, element, offset);
+  if (stride && !isKnown(stride, 1)) {
+    int64_t lanes = type.getNumElements();
+    LLVM::masked_scatter::create(
+        builder, loc, vector, strided(at, element, stride, lanes),
+        mask ? mask : allLanes(lanes), elementAlignment(element));
+    return;
+  }
   if (!mask)
     LLVM::StoreOp::create(builder, loc, vector, at, elementAlignment(element));
   else

@@ -53,12 +53,13 @@ public:
   // Memory.
   mlir::Value address(mlir::Value pointer, mlir::Type element, Index offset);
   mlir::Value loadScalar(mlir::Value pointer, mlir::Type element, Index offset);
-  /// Loads `lanes` elements; lanes outside `mask` (may be null) are not read
-  /// and yield zero.
+  /// Loads `lanes` elements that are `stride` apart (null: one); lanes outside
+  /// `mask` (may be null) are not read and yield zero.
   mlir::Value loadVector(mlir::Value pointer, mlir::Type element, Index offset,
-                         int64_t lanes, mlir::Value mask = {});
+                         int64_t lanes, mlir::Value mask = {},
+                         Index stride = {});
   void storeVector(mlir::Value vector, mlir::Value pointer, Index offset,
-                   mlir::Value mask = {});
+                   mlir::Value mask = {}, Index stride = {});
   void prefetch(mlir::Value pointer, mlir::Type element, Index offset);
 
   // Vectors.
@@ -71,6 +72,12 @@ public:
   /// A value of f32 (or a vector of it) from one of another float type.
   mlir::Value toF32(mlir::Value value);
 
+private:
+  mlir::Value strided(mlir::Value pointer, mlir::Type element, Index stride,
+                      int64_t lanes);
+  mlir::Value allLanes(int64_t lanes);
+
+public:
   // Control flow.
   using Body = llvm::function_ref<void(Index)>;
   using CarryBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(

@@ -139,9 +139,6 @@ LogicalResult onnxc::emitConv(kernel::ConvOp op, KernelBody &body) {
   ConvPlan plan(code, op, body.operands, body.target);
   const BufferView &input = plan.input, &filter = plan.filter,
                    &output = plan.output;
-  if (!Code::isKnown(filter.strides.back(), 1) ||
-      !Code::isKnown(output.strides.back(), 1))
-    return op.emitOpError("channels of filter and output must be contiguous");
   if (!isa<FloatType>(input.elementType) || !isa<FloatType>(filter.elementType))
     return op.emitOpError("operands must be of floating point");
 
@@ -156,7 +153,7 @@ LogicalResult onnxc::emitConv(kernel::ConvOp op, KernelBody &body) {
        {plan.tap(2), input.strides[3], filter.strides[filter.rank() - 2]}});
   WeightColumns weights{op.getPacked(),
                         op.getPacked() ? filter.strides[1] : Index(),
-                        plan.tile.vectors, plan.lanes};
+                        filter.strides.back(), plan.tile.vectors, plan.lanes};
   Index rowStep = code.multiply(input.strides[1], strideH);
   Index pixelStep = code.multiply(input.strides[2], strideW);
 
@@ -192,6 +189,7 @@ LogicalResult onnxc::emitConv(kernel::ConvOp op, KernelBody &body) {
                                        code.multiply(column, pixelStep)));
       tile.lhsElement = input.elementType;
       tile.rhs = filterBlock;
+      tile.rhsColumnStride = filter.strides.back();
       tile.rhsElement = filter.elementType;
       SmallVector<RowSteps> steps;
       int64_t width = plan.pixels == Pixels::ManyRows

@@ -83,20 +83,21 @@ void DepthwiseConv::emitTile(Index image, Index row, const PixelTile &tile,
                code.multiply(rows.origin(code, row), input.strides[1])),
       code.add(
           code.multiply(columns.origin(code, tile.start), input.strides[2]),
-          channel));
+          code.multiply(channel, input.strides[3])));
   Value inputTile = code.address(input.pointer, input.elementType, origin);
-  Value filterTile = code.address(filter.pointer, filter.elementType, channel);
+  Value filterTile = code.address(filter.pointer, filter.elementType,
+                                  code.multiply(channel, filter.strides[2]));
   Index rowStride = code.multiply(input.strides[1], rows.dilation);
   Index tapStride = code.multiply(input.strides[2], columns.dilation);
   Index pixelStride = code.multiply(input.strides[2], columns.stride);
   auto loadFilter = [&](Value at, Index tap) {
     return code.toF32(code.loadVector(at, filter.elementType,
                                       code.multiply(tap, filter.strides[1]),
-                                      lanes, mask));
+                                      lanes, mask, filter.strides[2]));
   };
   auto loadInput = [&](Value at, Index offset) {
-    return code.toF32(
-        code.loadVector(at, input.elementType, offset, lanes, mask));
+    return code.toF32(code.loadVector(at, input.elementType, offset, lanes,
+                                      mask, input.strides[3]));
   };
   auto accumulate = [&](Value x, Value weight, Value &sum) {
     sum = vector::FMAOp::create(code.builder, code.loc, x, weight, sum);
@@ -176,9 +177,8 @@ LogicalResult onnxc::emitDepthwiseConv(kernel::DepthwiseConvOp op,
   if (failed(epilogue.check(reason)))
     return op.emitOpError() << reason;
   for (const BufferView *view : {&input, &filter, &output})
-    if (!Code::isKnown(view->strides.back(), 1) ||
-        !isa<FloatType>(view->elementType))
-      return op.emitOpError("channels must be contiguous and floating point");
+    if (!isa<FloatType>(view->elementType))
+      return op.emitOpError("operands must be of floating point");
   auto taps = [&](int64_t i) { return Code::known(filter.sizes[i]); };
   if (!taps(0) || !taps(1))
     return op.emitOpError("the filter's window must be static");

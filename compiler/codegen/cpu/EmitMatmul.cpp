@@ -141,9 +141,6 @@ LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
     return op.emitOpError() << reason;
   const BufferView &rhs = body.operands[1];
   const BufferView &output = body.operands.back();
-  if (!Code::isKnown(rhs.strides.back(), 1) ||
-      !Code::isKnown(output.strides.back(), 1))
-    return op.emitOpError("columns of rhs and output must be contiguous");
   if (!isa<FloatType>(body.operands[0].elementType) ||
       !isa<FloatType>(rhs.elementType))
     return op.emitOpError("operands must be of floating point");
@@ -151,7 +148,7 @@ LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
   MatmulPlan plan(code, op, body.operands, body.target);
   WeightColumns weights{op.getPacked(),
                         op.getPacked() ? rhs.strides[0] : Index(),
-                        plan.tile.vectors, plan.lanes};
+                        rhs.strides.back(), plan.tile.vectors, plan.lanes};
   const BufferView &lhs = plan.lhs;
   Index lhsRowStride = lhs.strides[lhs.rank() - 2];
   ReductionLoop reduction{plan.depth, lhs.strides.back(),
@@ -195,6 +192,7 @@ LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
                                 code.multiply(start, lhsRowStride));
         tile.lhsElement = lhs.elementType;
         tile.rhs = rhsBlock;
+        tile.rhsColumnStride = rhs.strides.back();
         tile.rhsElement = rhs.elementType;
         SmallVector<RowSteps> steps;
         for (int64_t r = 0; r < rows; ++r) {

@@ -25,8 +25,6 @@ public:
     Type element = buffer.elementType;
     if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() < 8)
       return op->emitOpError("cannot pad elements of type ") << element;
-    if (!Code::isKnown(buffer.strides[3], 1))
-      return op->emitOpError("channels must be contiguous");
     return success();
   }
 
@@ -43,6 +41,8 @@ public:
   /// Whether each pixel adjoins the next.
   bool gapless() const {
     Index stride = buffer.strides[2];
+    if (!Code::isKnown(buffer.strides[3], 1))
+      return false;
     return stride == channels || (Code::known(stride) &&
                                   Code::known(stride) == Code::known(channels));
   }
@@ -61,23 +61,27 @@ public:
   /// `to`.
   void copy(const PixelRows &source, Value from, Value to, Index count) const {
     if (gapless() && source.gapless())
-      return copyElements(from, to, code.multiply(count, channels));
+      return copyElements(source, from, to, code.multiply(count, channels));
     code.loop(code.constant(0), count, 1, [&](Index i) {
-      copyElements(source.pixel(from, i), pixel(to, i), channels);
+      copyElements(source, source.pixel(from, i), pixel(to, i), channels);
     });
   }
 
 private:
   void clearElements(Value at, Index count) const {
     emitChannels(code, count, lanes, [&](Index i, Value mask) {
-      code.storeVector(code.zeros(buffer.elementType, lanes), at, i, mask);
+      Index stride = buffer.strides[3];
+      code.storeVector(code.zeros(buffer.elementType, lanes), at,
+                       code.multiply(i, stride), mask, stride);
     });
   }
-  void copyElements(Value from, Value to, Index count) const {
+  void copyElements(const PixelRows &source, Value from, Value to,
+                    Index count) const {
+    Index read = source.buffer.strides[3], write = buffer.strides[3];
     emitChannels(code, count, lanes, [&](Index i, Value mask) {
-      code.storeVector(
-          code.loadVector(from, buffer.elementType, i, lanes, mask), to, i,
-          mask);
+      Value elements = code.loadVector(
+          from, buffer.elementType, code.multiply(i, read), lanes, mask, read);
+      code.storeVector(elements, to, code.multiply(i, write), mask, write);
     });
   }
 

@@ -155,7 +155,7 @@ void Pool::emitTile(Index image, Index row, const PixelTile &tile,
                code.multiply(rows.origin(code, row), input.strides[1])),
       code.add(
           code.multiply(columns.origin(code, tile.start), input.strides[2]),
-          channel));
+          code.multiply(channel, input.strides[3])));
   Value inputTile = code.address(input.pointer, element, origin);
   Index rowStride = code.multiply(input.strides[1], rows.dilation);
   Index tapStride = code.multiply(input.strides[2], columns.dilation);
@@ -185,7 +185,7 @@ void Pool::emitTile(Index image, Index row, const PixelTile &tile,
                       combine(result[pixel],
                               code.loadVector(at, element,
                                               code.multiply(pixelStride, pixel),
-                                              lanes, mask));
+                                              lanes, mask, input.strides[3]));
                 return result;
               });
         }
@@ -197,19 +197,21 @@ void Pool::emitTile(Index image, Index row, const PixelTile &tile,
                   code.loadVector(inputRow, element,
                                   code.add(code.multiply(tapStride, tap),
                                            code.multiply(pixelStride, pixel)),
-                                  lanes, mask));
+                                  lanes, mask, input.strides[3]));
         return next;
       });
 
   Index outputOffset =
       code.add(code.add(code.multiply(image, output.strides[0]),
                         code.multiply(row, output.strides[1])),
-               code.add(code.multiply(tile.start, output.strides[2]), channel));
+               code.add(code.multiply(tile.start, output.strides[2]),
+                        code.multiply(channel, output.strides[3])));
   Value outputTile = code.address(output.pointer, element, outputOffset);
   for (int64_t pixel = 0; pixel < tile.pixels; ++pixel)
     code.storeVector(
         finish(sums[pixel], row, code.add(tile.start, code.constant(pixel))),
-        outputTile, code.multiply(output.strides[2], pixel), mask);
+        outputTile, code.multiply(output.strides[2], pixel), mask,
+        output.strides[3]);
 }
 
 LogicalResult onnxc::emitPool(kernel::PoolOp op, KernelBody &body) {
@@ -224,9 +226,6 @@ LogicalResult onnxc::emitPool(kernel::PoolOp op, KernelBody &body) {
         op.getKind() == kernel::PoolKind::AverageWithPad)))
     return op.emitOpError("cannot compute this kind on elements of type ")
            << input.elementType;
-  if (!Code::isKnown(input.strides[3], 1) ||
-      !Code::isKnown(output.strides[3], 1))
-    return op.emitOpError("channels must be contiguous");
   auto dim = [&](int64_t i) {
     return WindowDim{input.sizes[i + 1],   output.sizes[i + 1],
                      op.getWindow()[i],    op.getStrides()[i],

@@ -36,13 +36,6 @@ LogicalResult Epilogue::check(std::string &reason) const {
       return failure();
     }
   }
-  for (auto [map, operand] : llvm::zip_equal(maps, operands)) {
-    auto dim = channelDim(map);
-    if (dim && !Code::isKnown(operand.strides[*dim], 1)) {
-      reason = "an epilogue operand's channels are not contiguous";
-      return failure();
-    }
-  }
   return success();
 }
 
@@ -138,7 +131,9 @@ void Epilogue::store(Code &code, ArrayRef<Index> position,
       for (size_t i = 0; i < operands.size(); ++i) {
         if (!bases[i])
           continue;
-        bool alongChannels = channelDim(maps[i]).has_value();
+        auto dim = channelDim(maps[i]);
+        bool alongChannels = dim.has_value();
+        Index stride = dim ? operands[i].strides[*dim] : Index();
         Read &read = previous[i * vectors + (alongChannels ? j : 0)];
         if (!read.value || !isSameOffset(read.offset, operandRows[i])) {
           read.offset = operandRows[i];
@@ -146,8 +141,8 @@ void Epilogue::store(Code &code, ArrayRef<Index> position,
           if (alongChannels)
             read.value = code.loadVector(
                 bases[i], element,
-                code.add(operandRows[i], code.constant(j * lanes)), lanes,
-                masks[j]);
+                code.add(operandRows[i], code.multiply(stride, j * lanes)),
+                lanes, masks[j], stride);
           else
             read.value = code.splat(
                 code.loadScalar(bases[i], element, operandRows[i]), lanes);
@@ -166,8 +161,10 @@ void Epilogue::store(Code &code, ArrayRef<Index> position,
         result.setType(code.vectorType(result.getType(), lanes));
       }
       Value yielded = mapping.lookup(block->getTerminator()->getOperand(0));
+      Index stride = output.strides.back();
       code.storeVector(yielded, outputTile,
-                       code.add(outputRow, code.constant(j * lanes)), masks[j]);
+                       code.add(outputRow, code.multiply(stride, j * lanes)),
+                       masks[j], stride);
     }
   }
 }

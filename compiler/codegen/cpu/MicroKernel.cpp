@@ -132,7 +132,7 @@ void ColumnTiling::emit(
 Index WeightColumns::block(Code &code, Index block) const {
   int64_t width = vectors * lanes;
   if (!packed)
-    return code.multiply(block, width);
+    return code.multiply(code.multiply(block, width), columnStride);
   if (width % panelWidth == 0)
     return code.multiply(code.multiply(block, width / panelWidth), panelStride);
   int64_t parts = panelWidth / width;
@@ -144,7 +144,7 @@ Index WeightColumns::block(Code &code, Index block) const {
 Index WeightColumns::vector(Code &code, int64_t vector) const {
   int64_t column = vector * lanes;
   if (!packed)
-    return code.constant(column);
+    return code.multiply(columnStride, column);
   return code.add(code.multiply(panelStride, column / panelWidth),
                   code.constant(column % panelWidth));
 }
@@ -254,7 +254,7 @@ void Reduction::step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
         tile.halfLast && weights.size() + 1 == tile.rhsVectors.size()
             ? lanes / 2
             : lanes,
-        mask)));
+        mask, tile.rhsColumnStride)));
   if (tile.prefetchDistance)
     code.prefetch(rhs, tile.rhsElement,
                   code.add(tile.prefetchDistance, rhsOffset));

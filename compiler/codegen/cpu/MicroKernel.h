@@ -74,7 +74,8 @@ private:
 /// plain rows of columns.
 struct WeightColumns {
   bool packed;
-  Index panelStride; ///< of packed weights
+  Index panelStride;  ///< of packed weights
+  Index columnStride; ///< of plain weights
   int64_t vectors, lanes;
 
   /// Displacement of column block `block`.
@@ -101,6 +102,7 @@ struct ContractionTile {
   mlir::Value rhs;                  ///< first vector, first tap
   mlir::Type rhsElement;
   llvm::SmallVector<Index> rhsVectors; ///< displacement of each vector
+  Index rhsColumnStride;               ///< null: one
   /// Lanes of each vector that may be read (null: all).
   llvm::SmallVector<mlir::Value> rhsMasks;
   /// Whether only the lower half of the last vector counts: two rows then

@@ -39,6 +39,12 @@ static BufferView makeView(OpBuilder &builder, Location loc, MemRefType type,
     view.sizes.push_back(dynamic.front());
     dynamic = dynamic.drop_front();
   }
+  if (!type.getLayout().isIdentity()) {
+    auto [strides, offset] = type.getStridesAndOffset();
+    for (int64_t stride : strides)
+      view.strides.push_back(builder.getIndexAttr(stride));
+    return view;
+  }
   view.strides.resize(type.getRank());
   OpFoldResult stride = builder.getIndexAttr(1);
   for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
@@ -90,8 +96,13 @@ LogicalResult TestEmitKernel::convert(func::FuncOp function,
   SmallVector<Type> pointers, sizes;
   for (Value operand : op->getOperands()) {
     auto type = dyn_cast<MemRefType>(operand.getType());
-    if (!type || !type.getLayout().isIdentity())
-      return op->emitOpError("operands must be contiguous memrefs");
+    SmallVector<int64_t> strides;
+    int64_t offset = 0;
+    if (!type || failed(type.getStridesAndOffset(strides, offset)) ||
+        (!type.getLayout().isIdentity() &&
+         (offset != 0 || llvm::is_contained(strides, ShapedType::kDynamic))))
+      return op->emitOpError("operands must be memrefs, contiguous or of "
+                             "static strides");
     pointers.push_back(pointer);
     sizes.append(type.getNumDynamicDims(), index);
   }
