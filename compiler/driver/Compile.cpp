@@ -171,6 +171,7 @@ bool Compilation::run(std::string &error) {
   begin("import");
   ImportOptions importOptions;
   importOptions.shapes = options.shapes;
+  importOptions.keeps = hasLowering;
   mlir::FailureOr<ImportedModel> read =
       importModel(model, &context, importOptions);
   end();

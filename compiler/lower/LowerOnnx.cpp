@@ -40,6 +40,12 @@ static LoweringTable makeTable() {
   return table;
 }
 
+bool onnxc::hasLowering(StringRef operation) {
+  static const LoweringTable table = makeTable();
+  operation.consume_front("onnx.");
+  return table.lookup(operation) != nullptr;
+}
+
 /// The signless tensor type, or null with an error where there is none.
 static RankedTensorType loweredType(func::FuncOp function, Type type,
                                     const Twine &what) {

@@ -3,6 +3,7 @@
 #define ONNXC_COMPILER_LOWER_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace mlir {
 class OpPassManager;
@@ -16,6 +17,9 @@ namespace onnxc {
 
 /// lower-onnx and the simplification of what it leaves.
 void buildLowerPipeline(mlir::OpPassManager &manager);
+
+/// Whether lower-onnx takes an operation ("onnx.Gelu").
+bool hasLowering(llvm::StringRef operation);
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_LOWER_PASSES_H
