@@ -4,6 +4,7 @@ Prints what failed, why tests were skipped, and last the line "N passed, N faile
 readable file counts as one failure. The exit status is 1 if anything failed.
 """
 
+import itertools
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -15,7 +16,7 @@ LISTED = 40  # reasons for skips that are printed
 def skip_reason(case: ElementTree.Element) -> str:
     """pytest and lit say it in the message; GoogleTest prints it on the line after "FILE:LINE: Skipped"."""
     output = (case.findtext("system-out") or "").splitlines()
-    for line, following in zip(output, output[1:], strict=False):
+    for line, following in itertools.pairwise(output):
         if line.endswith(": Skipped"):
             return following
     skip = case.find("skipped")
