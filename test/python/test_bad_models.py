@@ -36,6 +36,7 @@ def refused(model: Path | bytes | onnx.ModelProto, tmp_path: Path, *options: str
     lines = process.stderr.splitlines()
     assert len(lines) == 1, process.stderr[-2000:]
     assert len(lines[0]) < 1000
+    assert "internal error" not in lines[0], lines[0]
     assert (sorted(os.listdir(model.parent)) if model.parent.exists() else []) == before, "something was written"
     return lines[0]
 
