@@ -217,10 +217,10 @@ nb::object valueFromObject(nb::handle object, int32_t elemType,
   if (PyArray_Check(object.ptr())) {
     // CheckFromAny, as FromAny does not see to the byte order. No copy for the
     // usual array.
-    converted = PyArray_FromAny(object.ptr(), nullptr, 0, 0,
-                                NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED |
-                                    NPY_ARRAY_NOTSWAPPED,
-                                nullptr);
+    converted = PyArray_CheckFromAny(
+        object.ptr(), nullptr, 0, 0,
+        NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED,
+        nullptr);
   } else {
     PyArray_Descr *descr = descrFor(elemType);
     if (!descr)
