@@ -52,17 +52,28 @@ public:
     }
   }
 
-  /// The permutation that most operands have, when at least as many have it as
-  /// have none.
+  /// The permutation that most operands have. Where as many have none, only
+  /// one that comes from a channels-last tensor, not its inverse: otherwise
+  /// the losing side, transposed, would win the next round.
   std::optional<SmallVector<int64_t>> winner() const {
     const auto *best = llvm::max_element(
         votes, [](const Vote &a, const Vote &b) { return a.count < b.count; });
-    if (best == votes.end() || best->count < plain)
+    if (best == votes.end() || best->count < plain ||
+        (best->count == plain && !isFromChannelsLast(best->permutation)))
       return std::nullopt;
     return best->permutation;
   }
 
 private:
+  static bool isFromChannelsLast(ArrayRef<int64_t> permutation) {
+    auto movesLast = [](ArrayRef<int64_t> candidate) {
+      return candidate.size() > 2 &&
+             candidate[1] == static_cast<int64_t>(candidate.size()) - 1;
+    };
+    return movesLast(permutation) &&
+           !movesLast(invertPermutationVector(permutation));
+  }
+
   struct Vote {
     SmallVector<int64_t> permutation;
     int64_t count;

@@ -100,3 +100,26 @@ func.func @gather(%x: tensor<1x7x9x16xf32>) -> tensor<1x16x14x18xf32> {
   } -> tensor<1x16x14x18xf32>
   return %up : tensor<1x16x14x18xf32>
 }
+
+// -----
+
+// One transposed and one plain operand: the channels-last side wins, once.
+
+// CHECK-LABEL: func @tie
+// CHECK-SAME: %[[X:.*]]: tensor<1x7x9x16xf32>, %[[Y:[a-z0-9]+]]: tensor<1x16x7x9xf32>
+// CHECK: %[[T:.*]] = linalg.transpose ins(%[[Y]] {{.*}} permutation = [0, 2, 3, 1]
+// CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%[[X]], %[[T]]
+// CHECK: linalg.transpose ins(%[[SUM]]
+// CHECK-SAME: permutation = [0, 3, 1, 2]
+#id = affine_map<(n, c, h, w) -> (n, c, h, w)>
+func.func @tie(%x: tensor<1x7x9x16xf32>, %y: tensor<1x16x7x9xf32>) -> tensor<1x16x7x9xf32> {
+  %e = tensor.empty() : tensor<1x16x7x9xf32>
+  %nchw = linalg.transpose ins(%x : tensor<1x7x9x16xf32>) outs(%e : tensor<1x16x7x9xf32>) permutation = [0, 3, 1, 2]
+  %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%nchw, %y : tensor<1x16x7x9xf32>, tensor<1x16x7x9xf32>) outs(%e : tensor<1x16x7x9xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<1x16x7x9xf32>
+  return %sum : tensor<1x16x7x9xf32>
+}
