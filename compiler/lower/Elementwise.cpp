@@ -142,13 +142,26 @@ static LogicalResult lowerPow(Lowering &l, OnnxNode n) {
   });
 }
 
+/// x - floor(x / y) * y: the remainder moved to the sign of the divisor.
+static Value floorMod(Scalars &s, Value x, Value y) {
+  Type type = x.getType();
+  Value zero = s.constant(type, 0);
+  Value rest = s.remainder(x, y, false);
+  Value differs = arith::XOrIOp::create(
+      s.b, s.loc, s.compare(Comparison::Less, rest, zero, false),
+      s.compare(Comparison::Less, y, zero, false));
+  Value moved = s.select(differs, s.add(rest, y), rest);
+  Value isZero = s.compare(Comparison::Equal, rest, zero, false);
+  return s.select(isZero, math::CopySignOp::create(s.b, s.loc, zero, y), moved);
+}
+
 static LogicalResult lowerMod(Lowering &l, OnnxNode n) {
   bool remainder = n.integer("fmod", 0) != 0;
   Type type = l.elementType(n.in(0));
-  if (isa<FloatType>(type) && !remainder)
-    return l.refuse("fmod = 0 is for integers only");
   return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
     bool u = isUnsigned(type);
+    if (isa<FloatType>(type) && !remainder)
+      return floorMod(s, in[0], in[1]);
     return remainder ? s.remainder(in[0], in[1], u) : s.mod(in[0], in[1], u);
   });
 }
@@ -267,6 +280,20 @@ static LogicalResult lowerIdentity(Lowering &l, OnnxNode n) {
   return success();
 }
 
+static LogicalResult lowerDropout(Lowering &l, OnnxNode n) {
+  if (n.in(2)) {
+    auto training = l.integers(n.in(2));
+    if (!training || training->size() != 1 || (*training)[0] != 0)
+      return l.refuse("training_mode other than false is not supported yet");
+  }
+  l.set(n.out(), l.value(n.in(0)));
+  if (n.out(1)) {
+    Type i1 = l.b.getI1Type();
+    l.set(n.out(1), l.filled(i1, l.dims(n.in(0)), l.b.getIntegerAttr(i1, 1)));
+  }
+  return success();
+}
+
 void onnxc::addElementwise(LoweringTable &table) {
   BINARY("Add", s.add(x, y));
   BINARY("Sub", s.sub(x, y));
@@ -341,4 +368,5 @@ void onnxc::addElementwise(LoweringTable &table) {
   table.onOp("BitCast", lowerBitCast);
   table.onOp("Clip", lowerClip);
   table.onOp("Identity", lowerIdentity);
+  table.onOp("Dropout", lowerDropout);
 }

@@ -37,6 +37,7 @@ static LoweringTable makeTable() {
   addGathers(table);
   addGenerators(table);
   addQuantization(table);
+  addEinsum(table);
   return table;
 }
 

@@ -283,6 +283,7 @@ void addResize(LoweringTable &table);
 void addGathers(LoweringTable &table);
 void addGenerators(LoweringTable &table);
 void addQuantization(LoweringTable &table);
+void addEinsum(LoweringTable &table);
 
 } // namespace onnxc
 

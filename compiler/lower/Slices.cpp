@@ -24,27 +24,88 @@ static OpFoldResult clampTo(Lowering &l, OpFoldResult x, OpFoldResult low,
   return l.max(l.min(x, high), low);
 }
 
+/// Slice where the axes or steps are known at run time only.
+static LogicalResult lowerSliceDynamic(Lowering &l, OnnxNode n, Dims starts,
+                                       Dims ends) {
+  int64_t rank = l.rank(n.in(0)), count = starts.size();
+  Dims axes, steps;
+  for (int64_t i = 0; i < count; ++i) {
+    axes.push_back(l.attr(i));
+    steps.push_back(l.attr(1));
+  }
+  auto read = [&](unsigned operand, Dims &into) {
+    if (!n.in(operand))
+      return true;
+    auto given = l.elements(n.in(operand));
+    if (!given || given->size() != starts.size())
+      return false;
+    into = *given;
+    return true;
+  };
+  if (!read(3, axes) || !read(4, steps))
+    return l.refuse("axes and steps must be as many as starts");
+  Dims source = l.dims(n.in(0)), sizes = source;
+  SmallVector<Value> first(rank, l.index(0)), step(rank, l.index(1));
+  Scalars s{l.b, l.loc};
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    Value size = l.index(source[axis]), zero = l.index(0), one = l.index(1);
+    Value last = s.sub(size, one);
+    for (int64_t i = 0; i < count; ++i) {
+      Value given = l.index(axes[i]);
+      Value here = s.logicalOr(
+          s.compare(Comparison::Equal, given, l.index(axis), false),
+          s.compare(Comparison::Equal, given, l.index(axis - rank), false));
+      Value by = l.index(steps[i]);
+      // A step of 0 has no meaning; it counts as 1.
+      by = s.select(s.compare(Comparison::Equal, by, zero, false), one, by);
+      Value forwards = s.compare(Comparison::Greater, by, zero, false);
+      Value low = s.select(forwards, zero, l.index(-1));
+      Value high = s.select(forwards, size, last);
+      auto clamped = [&](OpFoldResult at) {
+        Value x = l.index(fromEnd(l, at, source[axis]));
+        return s.max(s.min(x, high, false), low, false);
+      };
+      Value start = clamped(starts[i]), end = clamped(ends[i]);
+      Value length = s.select(forwards, s.sub(end, start), s.sub(start, end));
+      Value stride = s.select(forwards, by, s.sub(zero, by));
+      Value steps = arith::CeilDivSIOp::create(
+          l.b, l.loc, s.max(length, zero, false), stride);
+      sizes[axis] =
+          getAsOpFoldResult(s.select(here, steps, l.index(sizes[axis])));
+      first[axis] = s.select(here, start, first[axis]);
+      step[axis] = s.select(here, by, step[axis]);
+    }
+  }
+  sizes = l.preferKnown(n.out(), sizes);
+  Value tensor = l.value(n.in(0));
+  l.set(n.out(), l.pull(signless(l.elementType(n.in(0))), sizes,
+                        [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                          Scalars inner{nested, l.loc};
+                          SmallVector<Value> from;
+                          for (int64_t i = 0; i < rank; ++i)
+                            from.push_back(
+                                inner.add(first[i], inner.mul(at[i], step[i])));
+                          return tensor::ExtractOp::create(nested, l.loc,
+                                                           tensor, from);
+                        }));
+  return success();
+}
+
 static LogicalResult lowerSlice(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   int64_t rank = l.rank(input);
   auto starts = l.elements(n.in(1)), ends = l.elements(n.in(2));
   if (!starts || !ends || starts->size() != ends->size())
     return l.refuse("starts or ends of unknown length are not supported yet");
+  if ((n.in(3) && !l.integers(n.in(3))) || (n.in(4) && !l.integers(n.in(4))))
+    return lowerSliceDynamic(l, n, *starts, *ends);
   SmallVector<int64_t> axes = llvm::to_vector(
       llvm::seq<int64_t>(0, static_cast<int64_t>(starts->size())));
-  if (n.in(3)) {
-    auto given = l.integers(n.in(3));
-    if (!given)
-      return l.refuse("axes that are not constant are not supported yet");
-    axes = *given;
-  }
+  if (n.in(3))
+    axes = *l.integers(n.in(3));
   SmallVector<int64_t> steps(starts->size(), 1);
-  if (n.in(4)) {
-    auto given = l.integers(n.in(4));
-    if (!given)
-      return l.refuse("steps that are not constant are not supported yet");
-    steps = *given;
-  }
+  if (n.in(4))
+    steps = *l.integers(n.in(4));
   if (axes.size() != starts->size() || steps.size() != starts->size())
     return l.refuse("starts, ends, axes and steps differ in length");
   Dims source = l.dims(input), sizes = source;

@@ -496,16 +496,19 @@ Value Lowering::convert(Value tensor, Type from, Type to) {
   });
 }
 
-static bool hasNoElements(ArrayRef<OpFoldResult> sizes) {
-  return llvm::any_of(
-      sizes, [](OpFoldResult size) { return getConstantIntValue(size) == 0; });
+static bool hasNoElements(Value tensor, ArrayRef<OpFoldResult> sizes) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return llvm::is_contained(type.getShape(), 0) ||
+         llvm::any_of(sizes, [](OpFoldResult size) {
+           return getConstantIntValue(size) == 0;
+         });
 }
 
 Value Lowering::slice(Value tensor, ArrayRef<OpFoldResult> offsets,
                       ArrayRef<OpFoldResult> sizes,
                       ArrayRef<OpFoldResult> strides) {
   // MLIR takes an empty slice at the end of a dim for out of bounds.
-  if (hasNoElements(sizes))
+  if (hasNoElements(tensor, sizes))
     return empty(cast<RankedTensorType>(tensor.getType()).getElementType(),
                  sizes);
   return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes,
@@ -516,7 +519,7 @@ Value Lowering::insertSlice(Value source, Value into,
                             ArrayRef<OpFoldResult> offsets,
                             ArrayRef<OpFoldResult> sizes,
                             ArrayRef<OpFoldResult> strides) {
-  if (hasNoElements(sizes))
+  if (hasNoElements(into, sizes))
     return into;
   return tensor::InsertSliceOp::create(b, loc, source, into, offsets, sizes,
                                        strides);

@@ -1,0 +1,141 @@
+//===- Einsum.cpp - Einsum ------------------------------------------------===//
+
+#include "compiler/lower/Elementwise.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+namespace {
+/// The labels of one operand or of the result, with an ellipsis spelled out as
+/// labels of its own.
+using Labels = SmallVector<int>;
+} // namespace
+
+/// Labels are letters; the dims of an ellipsis count from the right as 256,
+/// 257, ...
+static FailureOr<Labels> parseTerm(Lowering &l, StringRef term,
+                                   int64_t ellipsisRank) {
+  Labels labels;
+  for (size_t i = 0; i < term.size(); ++i) {
+    if (term[i] == ' ')
+      continue;
+    if (term.substr(i).starts_with("...")) {
+      if (ellipsisRank < 0)
+        return l.refuse("the equation's ellipsis does not fit the operands");
+      for (int64_t d = ellipsisRank; d-- > 0;)
+        labels.push_back(256 + d);
+      i += 2;
+      continue;
+    }
+    if (!llvm::isAlpha(term[i]))
+      return l.refuse("the equation '" + term + "' is not understood");
+    labels.push_back(term[i]);
+  }
+  return labels;
+}
+
+static int64_t letters(StringRef term) {
+  return llvm::count_if(term, [](char c) { return llvm::isAlpha(c); });
+}
+
+static LogicalResult lowerEinsum(Lowering &l, OnnxNode n) {
+  auto [left, right] = n.string("equation", "").split("->");
+  bool explicitResult = n.string("equation", "").contains("->");
+  SmallVector<StringRef> terms;
+  left.split(terms, ',');
+  SmallVector<Value> operands = n.present();
+  if (terms.size() != operands.size())
+    return l.refuse("the equation does not fit the number of operands");
+  int64_t ellipsis = -1;
+  SmallVector<Labels> inputs;
+  for (auto [term, operand] : llvm::zip(terms, operands)) {
+    int64_t rest = l.rank(operand) - letters(term);
+    bool has = term.contains("...");
+    if (rest < 0 || (!has && rest != 0))
+      return l.refuse("the equation does not fit an operand's rank");
+    if (has)
+      ellipsis = std::max(ellipsis, rest);
+    FailureOr<Labels> labels = parseTerm(l, term, has ? rest : -1);
+    if (failed(labels))
+      return failure();
+    inputs.push_back(*labels);
+  }
+  Labels output;
+  if (explicitResult) {
+    FailureOr<Labels> labels = parseTerm(l, right, ellipsis);
+    if (failed(labels))
+      return failure();
+    output = *labels;
+  } else {
+    // The ellipsis, then the labels that occur once, in order.
+    for (int64_t d = ellipsis; d-- > 0;)
+      output.push_back(256 + d);
+    for (int label = 0; label < 256; ++label) {
+      int64_t count = 0;
+      for (const Labels &labels : inputs)
+        count += llvm::count(labels, label);
+      if (count == 1)
+        output.push_back(label);
+    }
+  }
+  // Loops: the result's labels, then those summed over.
+  Labels loops = output;
+  llvm::SmallDenseMap<int, OpFoldResult> sizes;
+  for (auto [labels, operand] : llvm::zip(inputs, operands))
+    for (auto [label, dim] : llvm::zip(labels, l.dims(operand))) {
+      if (!llvm::is_contained(loops, label))
+        loops.push_back(label);
+      OpFoldResult &size = sizes[label];
+      if (!size || getConstantIntValue(size) == 1)
+        size = dim;
+    }
+  Dims dims;
+  for (int label : output) {
+    if (!sizes.contains(label))
+      return l.refuse("a label of the result occurs in no operand");
+    dims.push_back(sizes[label]);
+  }
+  if (llvm::SmallDenseSet<int>(output.begin(), output.end()).size() !=
+      output.size())
+    return l.refuse("a label of the result occurs twice");
+  auto dimOf = [&](int label) -> AffineExpr {
+    return l.b.getAffineDimExpr(llvm::find(loops, label) - loops.begin());
+  };
+  Type element = l.elementType(n.out()), compute = computeType(element);
+  Type number = signless(compute);
+  SmallVector<MappedOperand> mapped;
+  for (auto [labels, operand] : llvm::zip(inputs, operands)) {
+    SmallVector<AffineExpr> exprs;
+    for (auto [label, dim] : llvm::zip(labels, l.dims(operand)))
+      exprs.push_back(getConstantIntValue(dim) == 1 &&
+                              getConstantIntValue(sizes[label]) != 1
+                          ? l.b.getAffineConstantExpr(0)
+                          : dimOf(label));
+    mapped.push_back(
+        {l.convert(l.value(operand), element, compute),
+         AffineMap::get(loops.size(), 0, exprs, l.b.getContext())});
+  }
+  SmallVector<AffineExpr> outExprs;
+  for (int label : output)
+    outExprs.push_back(dimOf(label));
+  SmallVector<utils::IteratorType> iterators(output.size(),
+                                             utils::IteratorType::parallel);
+  iterators.append(loops.size() - output.size(),
+                   utils::IteratorType::reduction);
+  Value result =
+      l.generic(l.filled(number, dims, numberAttr(number, 0)),
+                AffineMap::get(loops.size(), 0, outExprs, l.b.getContext()),
+                mapped, iterators, [&](OpBuilder &nested, ValueRange in) {
+                  Scalars s{nested, l.loc};
+                  Value product = in[0];
+                  for (Value factor : in.drop_front().drop_back())
+                    product = s.mul(product, factor);
+                  return s.accumulate(in.back(), product);
+                });
+  l.set(n.out(), l.convert(result, compute, element));
+  return success();
+}
+
+void onnxc::addEinsum(LoweringTable &table) {
+  table.onOp("Einsum", lowerEinsum);
+}
