@@ -156,39 +156,6 @@ static void inlineFunctions(onnx::ModelProto &model,
   onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
 }
 
-/// Operators that are compiled from the function body in their schema.
-static constexpr const char *composites[] = {"AffineGrid",
-                                             "Attention",
-                                             "CausalConvWithState",
-                                             "CenterCropPad",
-                                             "FlexAttention",
-                                             "LinearAttention",
-                                             "NegativeLogLikelihoodLoss",
-                                             "RotaryEmbedding",
-                                             "SoftmaxCrossEntropyLoss",
-                                             "SwiGLU"};
-
-/// Puts the bodies of `composites` in their place. The onnx library cannot do
-/// so where an operand between others is absent: such operators stay.
-static void inlineComposites(onnx::ModelProto &model) {
-  onnx::inliner::FunctionIdVector ids;
-  for (const char *name : composites) {
-    bool used = false, possible = true;
-    for (const onnx::NodeProto &node : model.graph().node()) {
-      if (!node.domain().empty() || node.op_type() != name)
-        continue;
-      used = true;
-      possible &= !llvm::is_contained(node.input(), std::string());
-    }
-    if (used && possible)
-      ids.emplace_back("", name);
-  }
-  if (ids.empty())
-    return;
-  auto set = onnx::inliner::FunctionIdSet::Create(std::move(ids));
-  onnx::inliner::InlineSelectedFunctions(model, *set, nullptr);
-}
-
 /// Removes the shapes that the model claims for values other than its inputs:
 /// they may be wrong, and inference finds what is certain.
 static void dropClaimedShapes(GraphProto &graph) {
@@ -222,7 +189,6 @@ static LogicalResult prepare(onnxc::ModelFile &file,
   if (failed(readOpsets(model, location, opsets)))
     return failure();
   inlineFunctions(model, opsets);
-  inlineComposites(model);
   shortenDomains(model);
   opsets.clear();
   if (failed(readOpsets(model, location, opsets)) ||
