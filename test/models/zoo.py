@@ -107,12 +107,25 @@ def with_intermediates(model: Model, count: int = 3) -> tuple[Path, list[str]]:
     present = {output.name for output in proto.graph.output}
     candidates = [name for name in candidates if name in variable and name not in present]
     names = [candidates[len(candidates) * (i + 1) // (count + 1)] for i in range(count)]
-    for name in names:
-        proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    for name, rank in zip(names, _ranks(proto, names, model.bench), strict=True):
+        proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None] * rank))
     WORK.mkdir(parents=True, exist_ok=True)
     path = WORK / f"{model.name.replace(' ', '_')}.intermediates.onnx"
     onnx.save(proto, path)
     return path, names
+
+
+def _ranks(proto: onnx.ModelProto, names: list[str], shape: tuple[int, ...]) -> list[int]:
+    """The ranks of tensors inside a model, which an output must state: those that a run has."""
+    import onnxruntime
+
+    probe = onnx.ModelProto()
+    probe.CopyFrom(proto)
+    for name in names:
+        probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    values = session.run(names, {probe.graph.input[0].name: make_input("zeros", shape)})
+    return [value.ndim for value in values]
 
 
 def relative_error(ours: np.ndarray, reference: np.ndarray) -> float:
