@@ -8,6 +8,7 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetOptions.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
 
 using namespace llvm;
 using namespace onnxc;
@@ -72,8 +73,10 @@ void onnxc::optimize(Module &module, TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  ModulePassManager passes =
-      builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2);
+  ModulePassManager passes;
+  // What this model does not use of the shell is not worth optimising.
+  passes.addPass(GlobalDCEPass());
+  passes.addPass(builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2));
   passes.run(module, modules);
 }
 
