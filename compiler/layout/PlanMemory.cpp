@@ -62,6 +62,7 @@ private:
   void moveToEntry(Value value);
   bool isEntryValue(Value value);
   Operation *topLevel(Operation *op);
+  bool dimsKnownAt(memref::AllocOp alloc, Value value);
   void claimOutputs();
   Value outputSize(OpBuilder &builder, Value value, int64_t dim);
   void place();
@@ -95,6 +96,19 @@ Operation *Planner::topLevel(Operation *op) {
   return block->findAncestorOpInBlock(*op);
 }
 
+/// Whether `op` is a division by a value that is at least 1: it cannot trap,
+/// which MLIR only knows of constant divisors.
+static bool isGuardedDivision(Operation *op) {
+  if (!isa<arith::FloorDivSIOp, arith::CeilDivSIOp, arith::DivSIOp,
+           arith::RemSIOp>(op))
+    return false;
+  auto divisor = op->getOperand(1).getDefiningOp<arith::MaxSIOp>();
+  return divisor && llvm::any_of(divisor->getOperands(), [](Value operand) {
+           std::optional<int64_t> bound = getConstantIntValue(operand);
+           return bound && *bound >= 1;
+         });
+}
+
 /// Whether `value` follows from the inputs alone, by ops that may run first.
 bool Planner::movable(Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value))
@@ -112,7 +126,7 @@ bool Planner::movable(Value value) {
   } else if (auto dim = dyn_cast<memref::DimOp>(op)) {
     if (!dim.getConstantIndex())
       return false;
-  } else if (!isPure(op)) {
+  } else if (!isPure(op) && !isGuardedDivision(op)) {
     return false;
   }
   return llvm::all_of(op->getOperands(),
@@ -324,6 +338,23 @@ static memref::AllocOp wholeAlloc(Value value) {
   return {};
 }
 
+/// Whether the dims of `value`, a view of `alloc`, can be told before `alloc`:
+/// an output's memory is asked for by its dims.
+bool Planner::dimsKnownAt(memref::AllocOp alloc, Value value) {
+  while (value != alloc.getResult()) {
+    Operation *view = value.getDefiningOp();
+    for (Value size : view->getOperands().drop_front()) {
+      Operation *op = size.getDefiningOp();
+      bool isBefore =
+          !op || (op->getBlock() == block && op->isBeforeInBlock(alloc));
+      if (!isBefore && !movable(size))
+        return false;
+    }
+    value = view->getOperand(0);
+  }
+  return true;
+}
+
 /// Gives each output an alloc of its own: the one it is computed in, or one
 /// that it is copied to at the end.
 void Planner::claimOutputs() {
@@ -332,7 +363,8 @@ void Planner::claimOutputs() {
   DenseMap<Operation *, int64_t> claimed;
   for (OpOperand &operand : terminator->getOpOperands()) {
     memref::AllocOp alloc = wholeAlloc(operand.get());
-    if (!alloc || alloc->getBlock() != block || claimed.contains(alloc)) {
+    if (!alloc || alloc->getBlock() != block || claimed.contains(alloc) ||
+        !dimsKnownAt(alloc, operand.get())) {
       auto type = cast<MemRefType>(operand.get().getType());
       SmallVector<Value> sizes;
       for (int64_t i = 0; i < type.getRank(); ++i)
@@ -389,7 +421,8 @@ Value Planner::outputSize(OpBuilder &builder, Value value, int64_t dim) {
     return outputSize(builder, cast.getSource(), dim);
   if (auto collapse = value.getDefiningOp<memref::CollapseShapeOp>()) {
     Value size;
-    for (int64_t inner : collapse.getReassociationIndices()[dim]) {
+    ReassociationIndices group = collapse.getReassociationIndices()[dim];
+    for (int64_t inner : group) {
       Value factor = outputSize(builder, collapse.getSrc(), inner);
       size = size ? builder.createOrFold<arith::MulIOp>(loc, size, factor)
                   : factor;

@@ -168,10 +168,16 @@ static LogicalResult lowerMod(Lowering &l, OnnxNode n) {
 
 static LogicalResult lowerBitShift(Lowering &l, OnnxNode n) {
   bool left = n.string("direction", "") == "LEFT";
+  bool isArithmetic = !left && !isUnsigned(l.elementType(n.in(0)));
   return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
     Type type = in[0].getType();
-    Value width = s.integer(type, type.getIntOrFloatBitWidth());
+    int64_t bits = type.getIntOrFloatBitWidth();
+    Value width = s.integer(type, bits);
+    // A negative amount counts as too large a one.
     Value fits = s.compare(Comparison::Less, in[1], width, true);
+    if (isArithmetic) // the sign bit fills everything
+      return Value(arith::ShRSIOp::create(
+          s.b, s.loc, in[0], s.select(fits, in[1], s.integer(type, bits - 1))));
     Value amount = s.select(fits, in[1], s.integer(type, 0));
     Value shifted =
         left ? Value(arith::ShLIOp::create(s.b, s.loc, in[0], amount))

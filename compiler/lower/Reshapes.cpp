@@ -216,8 +216,11 @@ static LogicalResult lowerSpaceToDepth(Lowering &l, OnnxNode n) {
                w = l.floorDiv(d[3], b);
   Dims result = {d[0], l.mul(d[1], l.attr(block * block)), h, w};
   result = l.preferKnown(n.out(), result);
-  return rearrangeBlocks(l, n, {d[0], d[1], h, b, w, b}, {0, 3, 5, 1, 2, 4},
-                         result);
+  // The block's place comes before the channel, or after it.
+  SmallVector<int64_t> order = {0, 3, 5, 1, 2, 4};
+  if (n.string("mode", "DCR") == "CRD")
+    order = {0, 1, 3, 5, 2, 4};
+  return rearrangeBlocks(l, n, {d[0], d[1], h, b, w, b}, order, result);
 }
 
 void onnxc::addReshapes(LoweringTable &table) {

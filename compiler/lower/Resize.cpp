@@ -16,6 +16,7 @@ struct ResizeAxis {
   int64_t axis;
   OpFoldResult in, out;
   Value scale;                    // f32
+  Value exactLength;              // f32; of the output, before rounding down
   std::optional<double> constant; // of the scale
   Value roiStart, roiEnd;         // f32, tf_crop_and_resize only
 };
@@ -50,8 +51,8 @@ static Value coordinate(Scalars &s, const ResizeMode &mode,
   if (mode.coordinates == "pytorch_half_pixel")
     return s.select(single, number(0), halfPixel());
   if (mode.coordinates == "align_corners") {
-    Value ratio =
-        s.div(s.sub(inLength, number(1)), s.sub(outLength, number(1)), false);
+    Value ratio = s.div(s.sub(inLength, number(1)),
+                        s.sub(axis.exactLength, number(1)), false);
     return s.select(single, number(0), s.mul(x, ratio));
   }
   if (mode.coordinates == "half_pixel_symmetric") {
@@ -222,7 +223,7 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
     scales = l.reals(n.in(2));
   }
   for (auto [i, axis] : llvm::enumerate(axes)) {
-    ResizeAxis resized{axis, source[axis], {}, {}, std::nullopt, {}, {}};
+    ResizeAxis resized{axis, source[axis], {}, {}, {}, std::nullopt, {}, {}};
     Value length = s.fromIndex(l.index(source[axis]), f32);
     if (sizes) {
       resized.out = (*sizes)[i];
@@ -230,8 +231,8 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
       auto out = getConstantIntValue(resized.out);
       if (in && out && *in > 0)
         resized.constant = static_cast<double>(*out) / *in;
-      resized.scale =
-          s.div(s.fromIndex(l.index(resized.out), f32), length, false);
+      resized.exactLength = s.fromIndex(l.index(resized.out), f32);
+      resized.scale = s.div(resized.exactLength, length, false);
     } else {
       if (scales) {
         resized.constant = (*scales)[i];
@@ -243,6 +244,7 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
         resized.scale =
             tensor::ExtractOp::create(l.b, l.loc, l.value(n.in(2)), at);
       }
+      resized.exactLength = s.mul(length, resized.scale);
       auto in = getConstantIntValue(source[axis]);
       if (in && resized.constant)
         resized.out = l.attr(static_cast<int64_t>(std::floor(
@@ -252,9 +254,8 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
         resized.out = l.mul(source[axis],
                             l.attr(static_cast<int64_t>(*resized.constant)));
       else
-        resized.out = getAsOpFoldResult(s.toIndex(
-            arith::FPToSIOp::create(l.b, l.loc, l.b.getI64Type(),
-                                    s.floor(s.mul(length, resized.scale)))));
+        resized.out = getAsOpFoldResult(s.toIndex(arith::FPToSIOp::create(
+            l.b, l.loc, l.b.getI64Type(), s.floor(resized.exactLength))));
     }
     if (roi) {
       Type roiType = l.elementType(roi);
@@ -302,6 +303,7 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
               ? l.attr(static_cast<int64_t>(std::floor(*in * *constant + 0.5)))
               : getAsOpFoldResult(s.toIndex(arith::FPToSIOp::create(
                     l.b, l.loc, l.b.getI64Type(), rounded)));
+      axis.exactLength = s.fromIndex(l.index(axis.out), f32);
     }
   }
   return result;
