@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
+from onnx.reference import ReferenceEvaluator
+
+# Cases whose expected values were rounded to half precision after every step, and so lie further from the exact result
+# than the tolerance allows two roundings to differ (test_attention_4d_causal_fp16 expects 0.4695 where the exact value
+# is 0.46919; ONNX Runtime misses it as well). They are judged, with the same tolerance, against onnx's reference
+# evaluator computing in single precision.
+HALF_ROUNDED = {"test_attention_4d_causal_fp16", "test_attention_4d_causal_fp16_expanded"}
 
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
 
@@ -59,8 +67,26 @@ class Case:
             if len(inputs) != len(names):
                 constants = {tensor.name for tensor in model.graph.initializer}
                 names = [name for name in names if name not in constants]
-            result.append((dict(zip(names, inputs, strict=True)), outputs))
+            feeds = dict(zip(names, inputs, strict=True))
+            result.append((feeds, _in_single(model, feeds) if self.name in HALF_ROUNDED else outputs))
         return result
+
+
+def _in_single(model: onnx.ModelProto, feeds: dict[str, Any]) -> list[Any]:
+    """What the model computes in single precision, rounded to half once."""
+    single = onnx.ModelProto()
+    single.CopyFrom(model)
+    del single.graph.value_info[:]
+    for value in (*single.graph.input, *single.graph.output):
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16:
+            value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    for node in single.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "to" and attribute.i == onnx.TensorProto.FLOAT16:
+                attribute.i = onnx.TensorProto.FLOAT
+    wide = {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in feeds.items()}
+    results = ReferenceEvaluator(single).run(None, wide)
+    return [result.astype(np.float16) if result.dtype == np.float32 else result for result in results]
 
 
 def load_cases() -> list[Case]:
