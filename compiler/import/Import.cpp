@@ -9,6 +9,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace onnxc;
 using onnx::ValueInfoProto;
@@ -50,8 +52,11 @@ static void setModelAttributes(ModuleOp module, const onnx::ModelProto &model,
   set("onnx.graph_name", model.graph().name());
   set("onnx.description", model.doc_string());
   set("onnx.graph_description", model.graph().doc_string());
-  module->setAttr("onnx.model_version",
-                  builder.getI64IntegerAttr(model.model_version()));
+  module->setAttr(
+      "onnx.model_version",
+      builder.getI64IntegerAttr(model.has_model_version()
+                                    ? model.model_version()
+                                    : std::numeric_limits<int64_t>::max()));
   NamedAttrList metadata;
   for (const auto &entry : model.metadata_props())
     metadata.set(entry.key(), builder.getStringAttr(entry.value()));

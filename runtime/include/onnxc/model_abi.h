@@ -163,7 +163,7 @@ typedef struct onnxc_model {
   const char *graph_name;
   const char *description;
   const char *graph_description;
-  int64_t model_version;
+  int64_t model_version; /* INT64_MAX where the model says none */
   size_t metadata_count; /* the model's custom map */
   const onnxc_key_value *metadata;
 
