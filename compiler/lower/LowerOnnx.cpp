@@ -6,6 +6,8 @@
 #include "dialects/onnx/OnnxDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -38,6 +40,7 @@ static LoweringTable makeTable() {
   addGenerators(table);
   addQuantization(table);
   addEinsum(table);
+  addConditionals(table);
   return table;
 }
 
@@ -50,6 +53,12 @@ bool onnxc::hasLowering(StringRef operation) {
 /// The signless tensor type, or null with an error where there is none.
 static RankedTensorType loweredType(func::FuncOp function, Type type,
                                     const Twine &what) {
+  if (isa<UnrankedTensorType>(type)) {
+    function.emitError() << what
+                         << " has a rank that is not known when compiling, "
+                            "which is not supported yet";
+    return nullptr;
+  }
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !onnxElementType(tensor.getElementType())) {
     function.emitError() << what << " has type " << type

@@ -131,15 +131,27 @@ std::optional<SmallVector<double>> OnnxNode::reals(StringRef name) const {
 Lowering::Lowering(const LoweringTable &table, SymbolicShapes &shapes,
                    func::FuncOp target)
     : b(target.getContext()), loc(target.getLoc()), table(table),
-      shapes(shapes), target(target), entry(target.getContext()) {
+      shapes(shapes), target(target), scope(&target.getBody().front()),
+      entry(target.getContext()) {
   // The marker separates the dims of the arguments from the rest.
   b.setInsertionPointToStart(&target.getBody().front());
   Value marker = arith::ConstantIndexOp::create(b, loc, 0);
   entry.setInsertionPoint(marker.getDefiningOp());
 }
 
-bool Lowering::atTopLevel() {
-  return b.getInsertionBlock() == &target.getBody().front();
+LoweringScope::LoweringScope(Lowering &lowering, Block *block)
+    : lowering(lowering), guard(lowering.b), loc(lowering.loc),
+      scope(lowering.scope), values(lowering.values),
+      materialized(lowering.materialized) {
+  lowering.scope = block;
+  lowering.b.setInsertionPointToEnd(block);
+}
+
+LoweringScope::~LoweringScope() {
+  lowering.loc = loc;
+  lowering.scope = scope;
+  lowering.values = std::move(values);
+  lowering.materialized = std::move(materialized);
 }
 
 std::optional<ArrayRef<AffineExpr>> Lowering::exprs(Value onnx) const {
@@ -272,11 +284,8 @@ Value Lowering::value(Value onnx) {
     return known;
   if (ElementsAttr attribute = constant(onnx)) {
     OpBuilder::InsertionGuard guard(b);
-    if (!atTopLevel() && !isa<BlockArgument>(onnx) &&
-        onnx.getDefiningOp()
-            ->getParentOp()
-            ->hasTrait<OpTrait::IsIsolatedFromAbove>())
-      b = entry;
+    if (!inScope())
+      b.restoreInsertionPoint(entry.saveInsertionPoint());
     Value tensor = constantTensor(attribute);
     values[onnx] = tensor;
     return tensor;
@@ -302,7 +311,7 @@ Value Lowering::value(Value onnx) {
   RankedTensorType lowered =
       tensorType(signless(type.getElementType()), dims(onnx));
   Value tensor = tensor::FromElementsOp::create(b, loc, lowered, scalars);
-  if (atTopLevel())
+  if (inScope())
     values[onnx] = tensor;
   return tensor;
 }
@@ -424,14 +433,14 @@ OpFoldResult Lowering::materialize(AffineExpr expr) {
         materialized[alone] = known;
       } else {
         known = symbolValue(symbol);
-        if (atTopLevel())
+        if (inScope())
           materialized[alone] = known;
       }
     }
     symbols[position] = known;
   }
   Value result = expand(onlyArguments ? entry : b, expr, symbols);
-  if (onlyArguments || atTopLevel())
+  if (onlyArguments || inScope())
     materialized[expr] = result;
   return getAsOpFoldResult(result);
 }
@@ -547,8 +556,11 @@ LogicalResult Lowering::lowerBlock(Block &block) {
     loc = op.getLoc();
     if (succeeded(lowerNode(&op)))
       continue;
-    nodeError(&op) << (reason.empty() ? "is not supported yet" : reason);
     refused = true;
+    // Without a reason, what fails is a node of a subgraph, already reported.
+    if (!reason.empty() || op.getNumRegions() == 0)
+      nodeError(&op) << (reason.empty() ? "is not supported yet" : reason);
+    reason.clear();
   }
   return failure(refused);
 }

@@ -229,7 +229,8 @@ public:
                           llvm::ArrayRef<mlir::Value> reduced,
                           llvm::ArrayRef<int64_t> axes, BodyFunction body);
 
-  /// Lowers the operations of `block` in order; failures are reported.
+  /// Lowers the operations of `block` in order, where the builder stands;
+  /// failures are reported.
   mlir::LogicalResult lowerBlock(mlir::Block &block);
   /// Gives an argument of the lowered function for an onnx value.
   void bind(mlir::Value onnx, mlir::Value tensor) { values[onnx] = tensor; }
@@ -240,16 +241,40 @@ private:
   mlir::Value expand(mlir::OpBuilder &builder, mlir::AffineExpr expr,
                      llvm::ArrayRef<mlir::Value> symbols);
   mlir::Value symbolValue(const ShapeSymbol &symbol);
-  bool atTopLevel();
+  /// Whether the builder stands in the block that is being lowered into, not
+  /// in a loop that an operator's lowering makes.
+  bool inScope() const { return b.getInsertionBlock() == scope; }
 
+  friend class LoweringScope;
   const LoweringTable &table;
   SymbolicShapes &shapes;
   mlir::func::FuncOp target;
+  /// The block that the operations being lowered go into: the function's, or
+  /// one for a subgraph.
+  mlir::Block *scope;
   /// Stands before the first operation of the body: dims of arguments go there.
   mlir::OpBuilder entry;
   llvm::DenseMap<mlir::Value, mlir::Value> values;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> materialized;
   std::string reason;
+};
+
+/// While it lives, operations go to the end of `block`, the body of a subgraph;
+/// afterwards what was made there is forgotten, for nothing outside may use it.
+class LoweringScope {
+public:
+  LoweringScope(Lowering &lowering, mlir::Block *block);
+  ~LoweringScope();
+  LoweringScope(const LoweringScope &) = delete;
+  LoweringScope &operator=(const LoweringScope &) = delete;
+
+private:
+  Lowering &lowering;
+  mlir::OpBuilder::InsertionGuard guard;
+  mlir::Location loc;
+  mlir::Block *scope;
+  llvm::DenseMap<mlir::Value, mlir::Value> values;
+  llvm::DenseMap<mlir::AffineExpr, mlir::Value> materialized;
 };
 
 /// Signless form of an element type.
@@ -284,6 +309,7 @@ void addGathers(LoweringTable &table);
 void addGenerators(LoweringTable &table);
 void addQuantization(LoweringTable &table);
 void addEinsum(LoweringTable &table);
+void addConditionals(LoweringTable &table);
 
 } // namespace onnxc
 
