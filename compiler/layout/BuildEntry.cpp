@@ -1,0 +1,197 @@
+//===- BuildEntry.cpp - @main becomes the function that the shell calls ---===//
+
+#include "compiler/layout/BufferPlan.h"
+#include "compiler/layout/EntryFunction.h"
+#include "dialects/kernel/KernelDialect.h"
+
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/DialectConversion.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+/// The buffer's size, rounded up to the alignment.
+static Value bytes(OpBuilder &builder, memref::AllocOp alloc) {
+  MemRefType type = alloc.getType();
+  Location loc = alloc.getLoc();
+  int64_t constant = elementBytes(type.getElementType());
+  for (int64_t size : type.getShape())
+    if (!ShapedType::isDynamic(size))
+      constant *= size;
+  auto index = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value).getResult();
+  };
+  if (type.hasStaticShape())
+    return index(llvm::alignTo(constant, bufferAlignment));
+  Value result = index(constant);
+  for (Value size : alloc.getDynamicSizes())
+    result = builder.createOrFold<arith::MulIOp>(loc, result, size);
+  result =
+      arith::AddIOp::create(builder, loc, result, index(bufferAlignment - 1));
+  return arith::AndIOp::create(builder, loc, result, index(-bufferAlignment));
+}
+
+/// A return in the middle of a region needs blocks: regions that hold an alloc
+/// or a check become branches.
+static LogicalResult flattenRegions(func::FuncOp main) {
+  DenseSet<Operation *> flatten;
+  main.walk([&](Operation *op) {
+    if (!isa<memref::AllocOp, cf::AssertOp>(op))
+      return;
+    for (Operation *parent = op->getParentOp(); parent != main;
+         parent = parent->getParentOp())
+      flatten.insert(parent);
+  });
+  if (flatten.empty())
+    return success();
+  RewritePatternSet patterns(main.getContext());
+  populateSCFToControlFlowConversionPatterns(patterns);
+  ConversionTarget target(*main.getContext());
+  target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+  target.addDynamicallyLegalDialect<scf::SCFDialect>(
+      [&](Operation *op) { return !flatten.contains(op); });
+  return applyPartialConversion(main, target, std::move(patterns));
+}
+
+static Value view(OpBuilder &builder, memref::AllocOp alloc, Value bytes,
+                  Value offset) {
+  return memref::ViewOp::create(builder, alloc.getLoc(), alloc.getType(), bytes,
+                                offset, alloc.getDynamicSizes());
+}
+
+LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
+  if (failed(flattenRegions(main)))
+    return failure();
+  Block *block = &main.getBody().front();
+  auto module = main->getParentOfType<ModuleOp>();
+  Location loc = main.getLoc();
+  EntryFunction entry(module, loc);
+  OpBuilder builder(plan.sizesEnd);
+  auto index = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value).getResult();
+  };
+  Region &body = entry.function().getBody();
+
+  // Inputs: equal names are equal dims, and one value.
+  builder.setInsertionPointToStart(block);
+  llvm::StringMap<Value> namedDims;
+  for (BlockArgument argument : main.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    auto type = cast<MemRefType>(argument.getType());
+    auto names = main.getArgAttrOfType<ArrayAttr>(number, "onnx.dims");
+    SmallVector<Value> sizes;
+    for (int64_t i = 0; i < type.getRank(); ++i) {
+      if (!type.isDynamicDim(i))
+        continue;
+      StringRef name;
+      if (names && i < static_cast<int64_t>(names.size()))
+        if (auto attr = dyn_cast<StringAttr>(names[i]))
+          name = attr.getValue();
+      Value &known =
+          namedDims[name.empty() ? ("#" + Twine(number) + "." + Twine(i)).str()
+                                 : name.str()];
+      if (!known)
+        known = entry.inputDim(builder, loc, number, i);
+      sizes.push_back(known);
+    }
+    Value input = memref::ViewOp::create(builder, loc, type,
+                                         entry.inputBytes(builder, loc, number),
+                                         index(0), sizes);
+    argument.replaceAllUsesWith(input);
+  }
+
+  // Outputs and the workspace, as early as their sizes are known.
+  builder.setInsertionPoint(plan.sizesEnd);
+  auto dims64 = [&](ArrayRef<Value> dims) {
+    return llvm::map_to_vector(dims, [&](Value dim) {
+      return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), dim)
+          .getResult();
+    });
+  };
+  SmallVector<Value> pointers;
+  SmallVector<std::pair<Buffer *, Value>> atEntry;
+  for (int64_t i = 0, e = plan.outputDims.size(); i < e; ++i)
+    for (Buffer &buffer : plan.buffers)
+      if (buffer.output == i && buffer.sizeKnownAtEntry) {
+        pointers.push_back(
+            entry.callOutput(builder, loc, i, dims64(plan.outputDims[i])));
+        atEntry.push_back({&buffer, pointers.back()});
+      }
+  SmallVector<Value> offsets(plan.inWorkspace.size()),
+      ends(plan.inWorkspace.size());
+  Value total = index(bufferAlignment);
+  for (unsigned i : plan.places.order) {
+    Value size = bytes(builder, plan.buffers[plan.inWorkspace[i]].alloc);
+    Value offset = index(0);
+    for (unsigned below : plan.places.below[i])
+      offset = builder.createOrFold<arith::MaxSIOp>(loc, offset, ends[below]);
+    offsets[i] = offset;
+    ends[i] = builder.createOrFold<arith::AddIOp>(loc, offset, size);
+    total = builder.createOrFold<arith::MaxSIOp>(loc, total, ends[i]);
+  }
+  pointers.push_back(entry.callWorkspace(builder, loc, total));
+  for (auto [buffer, pointer] : atEntry) {
+    buffer->alloc.replaceAllUsesWith(
+        view(builder, buffer->alloc,
+             EntryFunction::bytesAt(builder, loc, pointer), index(0)));
+  }
+  Value workspace = EntryFunction::bytesAt(builder, loc, pointers.back());
+  for (auto [i, offset] : llvm::enumerate(offsets)) {
+    memref::AllocOp alloc = plan.buffers[plan.inWorkspace[i]].alloc;
+    alloc.replaceAllUsesWith(view(builder, alloc, workspace, offset));
+  }
+  main.walk([&](kernel::WeightOp weight) {
+    Value bytes = entry.weightBytes(builder, loc);
+    weight.getResult().replaceAllUsesWith(memref::ViewOp::create(
+        builder, weight.getLoc(), cast<MemRefType>(weight.getType()), bytes,
+        index(*weight.getOffset()), ValueRange()));
+    weight.erase();
+  });
+
+  // Take the body over, then split it where it may return.
+  auto terminators = llvm::to_vector(main.getBody().getOps<func::ReturnOp>());
+  body.getBlocks().splice(body.end(), main.getBody().getBlocks());
+  Block *first = &body.front();
+  block->eraseArguments(0, block->getNumArguments());
+  first->getOperations().splice(first->end(), block->getOperations());
+  block->erase();
+  for (func::ReturnOp terminator : terminators) {
+    builder.setInsertionPoint(terminator);
+    Value ok =
+        arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
+    terminator->setOperands(ok);
+  }
+  builder.setInsertionPoint(plan.sizesEnd);
+  entry.returnIfNull(builder, loc, pointers);
+  for (Buffer &buffer : plan.buffers) {
+    memref::AllocOp alloc = buffer.alloc;
+    if (!alloc.use_empty() && (buffer.output || !buffer.sizeKnownAtEntry)) {
+      builder.setInsertionPoint(alloc);
+      Value pointer =
+          buffer.output
+              ? entry.callOutput(builder, loc, *buffer.output,
+                                 dims64(plan.outputDims[*buffer.output]))
+              : entry.callAllocate(builder, loc, bytes(builder, alloc));
+      entry.returnIfNull(builder, loc, pointer);
+      alloc.replaceAllUsesWith(
+          view(builder, alloc, EntryFunction::bytesAt(builder, loc, pointer),
+               index(0)));
+    }
+    alloc.erase();
+  }
+  SmallVector<cf::AssertOp> checks;
+  entry.function().walk([&](cf::AssertOp check) { checks.push_back(check); });
+  for (cf::AssertOp check : checks) {
+    builder.setInsertionPoint(check);
+    entry.returnUnless(builder, check.getLoc(), check.getArg(), check.getMsg());
+    check.erase();
+  }
+  if (plan.sizesEnd->use_empty())
+    plan.sizesEnd->erase();
+  main.erase();
+  return success();
+}
