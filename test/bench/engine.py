@@ -1,6 +1,7 @@
-"""One engine with one model, in a process of its own: engine.py onnxc|onnxruntime MODEL SHAPE THREADS
+"""One engine with one model, in a process of its own: engine.py onnxc|onnxruntime FILE MODEL THREADS
 
-Reads a number of runs per line from stdin and answers with a line of JSON: their times in milliseconds.
+MODEL is the name in zoo.py, which tells the inputs. Reads a number of runs per line from stdin and answers with a line
+of JSON: their times in milliseconds.
 """
 
 import json
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "models"))
 import zoo
 
 
-def main(engine: str, path: str, shape: str, threads: str) -> None:
+def main(engine: str, path: str, name: str, threads: str) -> None:
     if engine == "onnxc":
         import onnxc as runtime
     else:
@@ -22,7 +23,8 @@ def main(engine: str, path: str, shape: str, threads: str) -> None:
     start = time.perf_counter()
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     load = time.perf_counter() - start
-    feeds = {session.get_inputs()[0].name: zoo.make_input("noise", tuple(map(int, shape.split("x"))))}
+    model = next(model for model in zoo.models() if model.name == name)
+    feeds = model.make_inputs(model.kinds[0], model.bench)
     for _ in range(3):
         session.run(None, feeds)
     print(json.dumps({"load_ms": load * 1e3}), flush=True)

@@ -4,7 +4,8 @@
 usage: models.py [-k SUBSTRING] [--rounds N] [--seconds S] [--threads N] [--json FILE] [--markdown FILE]
 
 Each engine runs in a process of its own, pinned to the same processors; they take turns, round by round, and the
-median over all rounds counts. The error is max |a-b| / max |b| over all outputs, for noise.
+median over all rounds counts. The error is max |a-b| / max |b| over all outputs of floating point, for a model's
+first kind of inputs.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ COLUMNS = (
 class Engine:
     """engine.py in a process."""
 
-    def __init__(self, name: str, path: str, shape: tuple[int, ...], cpus: set[int]) -> None:
+    def __init__(self, name: str, path: Path, model: zoo.Model, cpus: set[int]) -> None:
         self.times: list[float] = []
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "engine.py", name, path, "x".join(map(str, shape)), str(len(cpus))],
+            [sys.executable, HERE / "engine.py", name, path, model.name, str(len(cpus))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -83,22 +84,24 @@ def compile_model(model: Path, library: Path) -> tuple[float, float]:
     return seconds, usage.ru_maxrss / 1024
 
 
-def error_of(model: Path, library: Path, shape: tuple[int, ...]) -> float:
+def error_of(model: zoo.Model, library: Path) -> float:
+    import numpy as np
     import onnxc
     import onnxruntime
 
-    ours = onnxc.InferenceSession(str(library))
-    feeds = {ours.get_inputs()[0].name: zoo.make_input("noise", shape)}
-    reference = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"]).run(None, feeds)
-    return max(zoo.relative_error(a, b) for a, b in zip(ours.run(None, feeds), reference, strict=True))
+    feeds = model.make_inputs(model.kinds[0], model.bench)
+    ours = onnxc.InferenceSession(str(library)).run(None, feeds)
+    session = onnxruntime.InferenceSession(str(model.path()), providers=["CPUExecutionProvider"])
+    pairs = zip(ours, session.run(None, feeds), strict=True)
+    return max(zoo.relative_error(a, b) for a, b in pairs if np.issubdtype(b.dtype, np.floating))
 
 
 def measure(model: zoo.Model, rounds: int, seconds: float, cpus: set[int], folder: Path) -> dict:
     path = model.path()
     library = folder / f"{path.stem}.so"
     compile_seconds, peak = compile_model(path, library)
-    error = error_of(path, library, model.bench)
-    engines = [Engine("onnxc", str(library), model.bench, cpus), Engine("onnxruntime", str(path), model.bench, cpus)]
+    error = error_of(model, library)
+    engines = [Engine("onnxc", library, model, cpus), Engine("onnxruntime", path, model, cpus)]
     once = [statistics.median(engine.runs(3)) for engine in engines]
     for _ in range(rounds):
         for engine, duration in zip(engines, once, strict=True):
@@ -152,7 +155,7 @@ def main() -> int:
     rows = []
     failed = False
     with tempfile.TemporaryDirectory(prefix="onnxc-bench-") as folder:
-        for model in zoo.MODELS:
+        for model in zoo.models():
             if arguments.k not in model.name:
                 continue
             print(f"{model.name} …", file=sys.stderr, flush=True)

@@ -3,8 +3,8 @@
 
 A skeleton (NAME.skeleton.onnx) is a real exported graph whose large float initializers were replaced by their mean
 and standard deviation. Hydrating draws the weights again from a generator seeded by each tensor's name, so the same
-skeleton gives the same model on every machine. The graphs are torchvision exports; the weights carry no training,
-which does not matter for speed or for comparing two runtimes on the same file.
+skeleton gives the same model on every machine. The graphs are exports of torchvision and of transformers; the weights
+carry no training, which does not matter for speed or for comparing two runtimes on the same file.
 
 usage: hydrate.py SKELETON.onnx OUT.onnx      one model
        hydrate.py --all OUT_DIR               every skeleton beside this script

@@ -1,9 +1,10 @@
-"""The real models of the tests and the benchmark: where their files are, their shapes, and inputs for them."""
+"""The real models of the tests and the benchmark. A family of models is a module of its own, which lists them in
+MODELS; here is what the families share."""
 
 from __future__ import annotations
 
-import importlib.util
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,117 +16,85 @@ HERE = Path(__file__).resolve().parent
 # Hydrated models and variants; git ignores it.
 WORK = HERE.parent.parent / "build" / "models"
 
-INPUTS = ("noise", "picture", "zeros")
+# What a run of a model depends on, as its family understands it: the dims of a picture; batch and sequence length.
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Model:
     name: str
-    file: str  # in the package rapidocr_onnxruntime, or a skeleton beside this script
-    bench: tuple[int, ...]  # the shape that the benchmark measures
-    shapes: tuple[tuple[int, ...], ...]  # the shapes that the tests compare
-    classes: bool  # whether the last axis of the output is classes
-
-    def path(self) -> Path:
-        if not self.file.endswith(".skeleton.onnx"):
-            # find_spec: the package itself must not be imported, it would import onnxruntime.
-            package = importlib.util.find_spec("rapidocr_onnxruntime")
-            return Path(package.submodule_search_locations[0]) / "models" / self.file
-        WORK.mkdir(parents=True, exist_ok=True)
-        skeleton = HERE / self.file
-        output = WORK / self.file.replace(".skeleton", "")
-        if not output.exists() or output.stat().st_mtime < skeleton.stat().st_mtime:
-            hydrate.hydrate(skeleton, output)
-        return output
-
-    def input_name(self) -> str:
-        return onnx.load(self.path(), load_external_data=False).graph.input[0].name
+    path: Callable[[], Path]  # where the model is, made if it has to be
+    # Every input by name, of a kind (see `kinds`) and a shape; the same on every call.
+    make_inputs: Callable[[str, Shape], dict[str, np.ndarray]]
+    kinds: tuple[str, ...]  # of inputs; the benchmark measures the first
+    bench: Shape  # the shape that the benchmark measures
+    shapes: tuple[Shape, ...]  # the shapes that the tests compare; of tensors inside, the first two
+    classes: bool = False  # whether the last axis of the first output is classes
 
 
-# The detector halves its input five times and adds what it scales back up: a size that is not a multiple of 32 works
-# only where rounding up agrees, as for 61 and 93.
-MODELS = (
-    Model(
-        "PP-OCRv4 det",
-        "ch_PP-OCRv4_det_infer.onnx",
-        (1, 3, 480, 640),
-        ((1, 3, 480, 640), (1, 3, 61, 93), (3, 3, 96, 160), (1, 3, 352, 224)),
-        False,
-    ),
-    Model(
-        "PP-OCRv4 rec",
-        "ch_PP-OCRv4_rec_infer.onnx",
-        (1, 3, 48, 320),
-        ((1, 3, 48, 320), (3, 3, 48, 192), (1, 3, 48, 101), (1, 3, 48, 37), (3, 3, 33, 65)),
-        True,
-    ),
-    Model(
-        "PP-OCRv4 cls",
-        "ch_ppocr_mobile_v2.0_cls_infer.onnx",
-        (1, 3, 48, 192),
-        ((1, 3, 48, 192), (3, 3, 48, 192), (1, 3, 33, 65), (3, 3, 61, 93)),
-        True,
-    ),
-    Model("resnet50", "resnet50.skeleton.onnx", (1, 3, 224, 224), ((1, 3, 224, 224),), True),
-    Model("mobilenet_v2", "mobilenet_v2.skeleton.onnx", (1, 3, 224, 224), ((1, 3, 224, 224),), True),
-    Model("efficientnet_b0", "efficientnet_b0.skeleton.onnx", (1, 3, 224, 224), ((1, 3, 224, 224),), True),
-)
+def skeleton(file: str) -> Callable[[], Path]:
+    """A skeleton beside this script, filled with weights."""
+
+    def path() -> Path:
+        return made(file.replace(".skeleton", ""), lambda output: hydrate.hydrate(HERE / file, output), HERE / file)
+
+    return path
 
 
-def make_input(kind: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Values in [-1, 1], the same on every call."""
-    if kind == "zeros":
-        return np.zeros(shape, np.float32)
-    if kind == "noise":
-        seed = zlib.crc32(repr(shape).encode())
-        return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
-    from PIL import Image
+def made(name: str, make: Callable[[Path], None], *sources: Path) -> Path:
+    """The file `name` of the work folder, which `make` writes where it is missing or older than its sources."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    output = WORK / name
+    if not output.exists() or any(output.stat().st_mtime < source.stat().st_mtime for source in sources):
+        make(output)
+    return output
 
-    batch, _, height, width = shape
-    picture = Image.open(HERE / "sample.png").convert("RGB")
-    pictures = []
-    for index in range(batch):  # another part of the page for each
-        part = picture.crop((20, 90 * index, 540, 90 * index + (240 if height > 100 else 65)))
-        pictures.append(np.asarray(part.resize((width, height)), np.float32).transpose(2, 0, 1) / 127.5 - 1)
-    return np.ascontiguousarray(np.stack(pictures))
+
+def generator(*key) -> np.random.Generator:
+    """Seeded by the key, so that inputs are the same on every call."""
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
 
 
 def with_intermediates(model: Model, count: int = 3) -> tuple[Path, list[str]]:
-    """The model with `count` tensors from inside it made outputs, evenly spaced over its convolutions and matrix
-    products and what follows them; and their names."""
+    """The model with `count` float tensors from inside it made outputs, evenly spaced over its contractions and what
+    follows them; and their names."""
     proto = onnx.load(model.path())
-    candidates = [
-        node.output[0]
-        for node in proto.graph.node
-        if node.op_type in ("Conv", "MatMul", "Gemm", "Add", "Relu", "Clip", "Mul", "HardSigmoid", "Concat")
-    ]
+    operators = ("Conv", "MatMul", "Gemm", "Add", "Relu", "Clip", "Mul", "HardSigmoid", "Concat", "LayerNormalization")
+    candidates = [node.output[0] for node in proto.graph.node if node.op_type in operators]
     # Leave out what is computed from shapes or constants alone.
-    variable = {proto.graph.input[0].name}
+    initializers = {tensor.name for tensor in proto.graph.initializer}
+    variable = {value.name for value in proto.graph.input} - initializers
     for node in proto.graph.node:
         if node.op_type not in ("Shape", "Size") and variable.intersection(node.input):
             variable.update(node.output)
     present = {output.name for output in proto.graph.output}
     candidates = [name for name in candidates if name in variable and name not in present]
+    ranks = _float_ranks(proto, candidates, model)
+    candidates = [name for name in candidates if name in ranks]
     names = [candidates[len(candidates) * (i + 1) // (count + 1)] for i in range(count)]
-    for name, rank in zip(names, _ranks(proto, names, model.bench), strict=True):
-        proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None] * rank))
+    for name in names:
+        dims = [None] * ranks[name]
+        proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims))
     WORK.mkdir(parents=True, exist_ok=True)
     path = WORK / f"{model.name.replace(' ', '_')}.intermediates.onnx"
     onnx.save(proto, path)
     return path, names
 
 
-def _ranks(proto: onnx.ModelProto, names: list[str], shape: tuple[int, ...]) -> list[int]:
-    """The ranks of tensors inside a model, which an output must state: those that a run has."""
+def _float_ranks(proto: onnx.ModelProto, names: list[str], model: Model) -> dict[str, int]:
+    """The ranks, which an output must state, of those tensors inside a model that are f32: those that a run has."""
     import onnxruntime
 
     probe = onnx.ModelProto()
     probe.CopyFrom(proto)
     for name in names:
-        probe.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
-    values = session.run(names, {probe.graph.input[0].name: make_input("zeros", shape)})
-    return [value.ndim for value in values]
+        probe.graph.output.append(onnx.ValueInfoProto(name=name))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    smallest = min(model.shapes, key=np.prod)
+    values = session.run(names, model.make_inputs(model.kinds[0], smallest))
+    return {name: value.ndim for name, value in zip(names, values, strict=True) if value.dtype == np.float32}
 
 
 def relative_error(ours: np.ndarray, reference: np.ndarray) -> float:
@@ -137,3 +106,11 @@ def relative_error(ours: np.ndarray, reference: np.ndarray) -> float:
     difference = float(np.nanmax(np.abs(ours - reference)))
     scale = float(np.nanmax(np.abs(reference)))
     return difference / scale if scale else (0.0 if difference == 0 else float("inf"))
+
+
+def models() -> tuple[Model, ...]:
+    """Of all families."""
+    import picture_models
+    import transformer_models
+
+    return (*picture_models.MODELS, *transformer_models.MODELS)
