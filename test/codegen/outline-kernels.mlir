@@ -117,3 +117,18 @@ func.func @onnxc_generated_run(%frame: !llvm.ptr, %m: memref<?xi8>, %k: memref<?
   linalg.transpose ins(%a : memref<?x?xf32>) outs(%b : memref<?x?xf32>) permutation = [1, 0]
   return %ok : i32
 }
+
+// -----
+
+// What only writes a border is a kernel as well.
+// CHECK-LABEL: func.func @onnxc_generated_run
+// CHECK-NOT: kernel.pad_border
+// CHECK: func.func private @kernel_pad_border_0(
+func.func @onnxc_generated_run(%frame: !llvm.ptr, %m: memref<?xi8>, %w: index, %wp: index) -> i32 {
+  %ok = arith.constant 0 : i32
+  %c0 = arith.constant 0 : index
+  %h = arith.constant 12 : index
+  %a = memref.view %m[%c0][%wp] : memref<?xi8> to memref<1x14x?x64xf32>
+  kernel.pad_border around(%h, %w) outs(%a : memref<1x14x?x64xf32>) {pads = array<i64: 1, 1>}
+  return %ok : i32
+}

@@ -31,7 +31,8 @@ static constexpr int64_t grainWork = 32 * 1024;
 
 static bool isKernel(Operation *op) {
   return isa<linalg::LinalgOp, kernel::MatmulOp, kernel::ConvOp,
-             kernel::DepthwiseConvOp, kernel::PoolOp, kernel::PadOp>(op);
+             kernel::DepthwiseConvOp, kernel::PoolOp, kernel::PadOp,
+             kernel::PadBorderOp>(op);
 }
 
 /// A loop nest that only computes, loads and stores: a kernel of its own, run

@@ -38,15 +38,16 @@ static LogicalResult dropDropout(Node &node) {
   }
   Value mask;
   if (node.hasResult(1)) {
-    if (!getElementTypeOrSelf(node.resultTypes[1]).isInteger(1))
-      return node.error() << "a mask that is not of bools (before opset 10) is "
-                             "not supported";
     Type i64 = node.builder.getI64Type();
     Value shape = node.emit("onnx.Shape",
                             RankedTensorType::get(ShapedType::kDynamic, i64),
                             node.operands[0]);
-    auto yes = DenseElementsAttr::get(
-        RankedTensorType::get(1, node.builder.getI1Type()), true);
+    // Before opset 10 the mask has the element type of the data.
+    Type element = getElementTypeOrSelf(node.resultTypes[1]);
+    Attribute one = element.isInteger(1)
+                        ? Attribute(node.builder.getBoolAttr(true))
+                        : node.builder.getFloatAttr(element, 1);
+    auto yes = DenseElementsAttr::get(RankedTensorType::get(1, element), one);
     Type type = node.resultTypes[1];
     mask = node.emit("onnx.ConstantOfShape", type, shape,
                      node.builder.getNamedAttr("value", yes));

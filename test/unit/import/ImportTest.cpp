@@ -166,6 +166,16 @@ TEST_F(ImportTest, InferenceDropsIdentityAndDropout) {
   EXPECT_THAT(module, Not(HasSubstr("onnx.Dropout")));
 }
 
+TEST_F(ImportTest, OldDropoutHasMaskOfFloats) {
+  std::string module = importText(R"(
+    <ir_version: 3, opset_import: ["" : 9]>
+    g (float[2] x) => (float[2] y, float[2] m) {
+      y, m = Dropout(x)
+    })");
+  EXPECT_THAT(module, HasSubstr("onnx.ConstantOfShape(%0) {value = "
+                                "dense<1.000000e+00> : tensor<1xf32>}"));
+}
+
 TEST_F(ImportTest, WeightsAreReferenced) {
   onnx::ModelProto model = parse(R"(
     <ir_version: 8, opset_import: ["" : 17]>
