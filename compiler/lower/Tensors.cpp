@@ -125,12 +125,29 @@ Value Lowering::generic(Value init, AffineMap outMap,
       .getResult(0);
 }
 
+/// `map` with the dim itself in place of a constant 0 where the dim has size 1:
+/// what is read in the order of the result is then seen to be.
+static AffineMap preferDims(AffineMap map, ArrayRef<OpFoldResult> dims) {
+  SmallVector<AffineExpr> exprs(map.getResults());
+  size_t missing = dims.size() - exprs.size();
+  for (auto [axis, expr] : llvm::enumerate(exprs))
+    if (auto zero = dyn_cast<AffineConstantExpr>(expr);
+        zero && zero.getValue() == 0 &&
+        getConstantIntValue(dims[axis + missing]) == 1)
+      expr = getAffineDimExpr(axis + missing, map.getContext());
+  return AffineMap::get(map.getNumDims(), 0, exprs, map.getContext());
+}
+
 Value Lowering::map(Type element, ArrayRef<OpFoldResult> dims,
                     ArrayRef<MappedOperand> operands, BodyFunction body) {
   SmallVector<utils::IteratorType> iterators(dims.size(),
                                              utils::IteratorType::parallel);
+  SmallVector<MappedOperand> mapped(operands);
+  for (MappedOperand &operand : mapped)
+    if (operand.map.getNumResults() <= dims.size())
+      operand.map = preferDims(operand.map, dims);
   return generic(empty(element, dims), b.getMultiDimIdentityMap(dims.size()),
-                 operands, iterators, body);
+                 mapped, iterators, body);
 }
 
 Value Lowering::pull(Type element, ArrayRef<OpFoldResult> dims,
