@@ -85,15 +85,10 @@ static Error findBytes(const PlacedWeight &weight, Source &source,
   return Error::success();
 }
 
-/// Works out the strides.
-static Expected<Source> openSource(const PlacedWeight &weight) {
-  if (!weight.value)
-    return makeError("a weight has no value");
-  Source source;
-  bool isSplat = false;
-  if (Error error = findBytes(weight, source, isSplat))
-    return error;
-
+/// The dims of a weight as they are before panels are made; strides are in
+/// elements.
+static Expected<SmallVector<Dim>> rearrangedDims(const PlacedWeight &weight,
+                                                 bool isSplat) {
   ArrayRef<int64_t> shape = weight.value.getShapedType().getShape();
   if (weight.expandedShape)
     shape = weight.expandedShape.asArrayRef();
@@ -113,6 +108,19 @@ static Expected<Source> openSource(const PlacedWeight &weight) {
     }
     dims = std::move(permuted);
   }
+  return dims;
+}
+
+/// Works out the strides.
+static Expected<Source> openSource(const PlacedWeight &weight) {
+  Source source;
+  bool isSplat = false;
+  if (Error error = findBytes(weight, source, isSplat))
+    return error;
+  Expected<SmallVector<Dim>> rearranged = rearrangedDims(weight, isSplat);
+  if (!rearranged)
+    return rearranged.takeError();
+  SmallVector<Dim> dims = std::move(*rearranged);
   if (weight.panelWidth > 0) {
     if (dims.empty() || weight.panelAxis >= static_cast<int64_t>(dims.size()))
       return makeError("a weight's panel axis is out of range");
@@ -254,6 +262,71 @@ static void writeRearranged(const Source &source, raw_ostream &stream,
   }
 }
 
+/// Row `i` of G applied to three values.
+static float transformFilter(int64_t i, float a, float b, float c) {
+  switch (i) {
+  case 0:
+    return a;
+  case 1:
+    return (a + b + c) * 0.5f;
+  case 2:
+    return (a - b + c) * 0.5f;
+  default:
+    return c;
+  }
+}
+
+/// Writes a 3x3 filter [1, 3, 3, IC, OC] as panels of G g G^T:
+/// [OC / width, 16, IC, width].
+static Error writeWinograd(const PlacedWeight &weight, raw_ostream &stream) {
+  Source source;
+  bool isSplat = false;
+  if (Error error = findBytes(weight, source, isSplat))
+    return error;
+  Expected<SmallVector<Dim>> dims = rearrangedDims(weight, isSplat);
+  if (!dims)
+    return dims.takeError();
+  int64_t width = weight.panelWidth;
+  if (dims->size() != 5 || (*dims)[1].size != 3 || (*dims)[2].size != 3 ||
+      !weight.value.getShapedType().getElementType().isF32() || width <= 0)
+    return makeError("a weight is no 3x3 filter");
+  int64_t inputs = (*dims)[3].size, outputs = (*dims)[4].size;
+  int64_t panels = divideCeil(outputs, width);
+  constexpr int64_t points = 16;
+  if (panels * points * inputs * width * source.elementBytes != weight.bytes)
+    return makeError("a weight's reserved bytes do not fit its filter");
+
+  std::vector<float> panel(points * inputs * width);
+  for (int64_t p = 0; p < panels; ++p) {
+    std::fill(panel.begin(), panel.end(), 0.0f);
+    int64_t columns = std::min(width, outputs - p * width);
+    for (int64_t input = 0; input < inputs; ++input)
+      for (int64_t column = 0; column < columns; ++column) {
+        const char *from =
+            source.data + (input * (*dims)[3].stride +
+                           (p * width + column) * (*dims)[4].stride) *
+                              source.elementBytes;
+        float taps[3][3], half[4][3];
+        for (int64_t y = 0; y < 3; ++y)
+          for (int64_t x = 0; x < 3; ++x)
+            std::memcpy(&taps[y][x],
+                        from + (y * (*dims)[1].stride + x * (*dims)[2].stride) *
+                                   source.elementBytes,
+                        sizeof(float));
+        for (int64_t i = 0; i < 4; ++i)
+          for (int64_t x = 0; x < 3; ++x)
+            half[i][x] = transformFilter(i, taps[0][x], taps[1][x], taps[2][x]);
+        for (int64_t i = 0; i < 4; ++i)
+          for (int64_t j = 0; j < 4; ++j)
+            panel[((4 * i + j) * inputs + input) * width + column] =
+                transformFilter(j, half[i][0], half[i][1], half[i][2]);
+      }
+    stream.write(reinterpret_cast<const char *>(panel.data()),
+                 panel.size() * sizeof(float));
+  }
+  return Error::success();
+}
+
 Error onnxc::writeWeights(const WeightLayout &layout, raw_ostream &stream) {
   std::vector<char> buffer(bufferBytes);
   int64_t written = 0;
@@ -261,6 +334,14 @@ Error onnxc::writeWeights(const WeightLayout &layout, raw_ostream &stream) {
     if (weight.offset < written)
       return makeError("two weights overlap");
     stream.write_zeros(weight.offset - written);
+    written = weight.offset + weight.bytes;
+    if (!weight.value)
+      return makeError("a weight has no value");
+    if (weight.winograd) {
+      if (Error error = writeWinograd(weight, stream))
+        return error;
+      continue;
+    }
     Expected<Source> source = openSource(weight);
     if (!source)
       return source.takeError();
@@ -269,7 +350,6 @@ Error onnxc::writeWeights(const WeightLayout &layout, raw_ostream &stream) {
       stream.write(source->data, weight.bytes);
     else if (weight.bytes > 0)
       writeRearranged(*source, stream, buffer);
-    written = weight.offset + weight.bytes;
   }
   stream.write_zeros(layout.bytes - written);
   return Error::success();

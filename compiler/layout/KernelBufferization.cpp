@@ -104,6 +104,10 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
     kernel::WeightOp::attachInterface<WeightModel>(*context);
     kernel::MatmulOp::attachInterface<KernelModel<kernel::MatmulOp>>(*context);
     kernel::ConvOp::attachInterface<KernelModel<kernel::ConvOp>>(*context);
+    kernel::WinogradInputOp::attachInterface<
+        KernelModel<kernel::WinogradInputOp>>(*context);
+    kernel::WinogradConvOp::attachInterface<
+        KernelModel<kernel::WinogradConvOp>>(*context);
     kernel::DepthwiseConvOp::attachInterface<
         KernelModel<kernel::DepthwiseConvOp>>(*context);
     kernel::PoolOp::attachInterface<KernelModel<kernel::PoolOp>>(*context);

@@ -23,7 +23,7 @@ namespace {
 /// Whether `op` can write into a tensor with gaps between its rows at no cost:
 /// its loops follow the rows of its output anyway.
 bool writesRows(Operation *op) {
-  if (isa<kernel::DepthwiseConvOp, kernel::PoolOp>(op))
+  if (isa<kernel::WinogradConvOp, kernel::DepthwiseConvOp, kernel::PoolOp>(op))
     return true;
   if (auto conv = dyn_cast<kernel::ConvOp>(op)) {
     // Rows of fewer pixels than a register tile holds are joined when they

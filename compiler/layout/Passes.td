@@ -67,6 +67,33 @@ def FuseEpilogues : Pass<"fuse-epilogues", "mlir::func::FuncOp"> {
   let dependentDialects = ["::onnxc::kernel::KernelDialect"];
 }
 
+def WinogradConvolutions : Pass<"winograd-convolutions", "mlir::func::FuncOp"> {
+  let summary = "Compute 3x3 convolutions by Winograd's F(2x2, 3x3)";
+  let description = [{
+    A 3x3 convolution with stride 1 and a constant filter becomes an input transform and 16 matrix products over patches
+    of 4x4 pixels, which give 2x2 outputs each: 16 multiplications for four outputs instead of 36, with the error
+    of a direct convolution. The filter is transformed while the library is written; it takes 16/9 of the space. A
+    `kernel.pad` in front is not needed: the transform clips its patches.
+
+    ```mlir
+    %p = kernel.pad ins(%x : tensor<1x56x56x64xf32>) {pads = [1, 1]}
+    %y = kernel.conv ins(%p, %f : tensor<1x58x58x64xf32>, tensor<1x3x3x64x64xf32>)
+    // becomes
+    %v = kernel.winograd_input ins(%x) {pads = [1, 1]} -> tensor<1x28x28x1040xf32>
+    %y = kernel.winograd_conv ins(%v, %u : tensor<1x28x28x1040xf32>, tensor<4x16x64x16xf32>)
+    ```
+
+    It pays where the cycles saved in products outweigh those of the transforms and of reading the longer filter, which
+    an estimate from channels, output size, vector width and caches decides; an unknown output size counts as large.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">,
+    Option<"cacheBytes", "cache-bytes", "int64_t", "1048576", "Size of the second-level cache">,
+    Option<"lastCacheBytes", "last-cache-bytes", "int64_t", "16777216", "Size of the last-level cache">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
+}
+
 def PadInPlace : Pass<"pad-in-place", "mlir::func::FuncOp"> {
   let summary = "Let a kernel write straight into the padded tensor of its user";
   let description = [{

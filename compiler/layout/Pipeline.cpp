@@ -25,6 +25,11 @@ void onnxc::buildTensorPipeline(OpPassManager &pm, const Target &target) {
   simplify();
   pm.addNestedPass<func::FuncOp>(createFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
+  WinogradConvolutionsOptions winograd;
+  winograd.vectorBits = target.vectorBits;
+  winograd.cacheBytes = target.l2Bytes;
+  winograd.lastCacheBytes = target.l3Bytes;
+  pm.addNestedPass<func::FuncOp>(createWinogradConvolutions(winograd));
   pm.addNestedPass<func::FuncOp>(createPackWeights());
   pm.addNestedPass<func::FuncOp>(createPadInPlace());
   pm.addNestedPass<func::FuncOp>(createSelectTiles(tiles));

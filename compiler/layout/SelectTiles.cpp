@@ -157,6 +157,21 @@ static Shape convShape(kernel::ConvOp op) {
   return shape;
 }
 
+static Shape winogradShape(kernel::WinogradConvOp op) {
+  auto patches = cast<ShapedType>(op.getPatches().getType());
+  auto filter = cast<ShapedType>(op.getFilter().getType());
+  auto init = cast<ShapedType>(op.getInit().getType());
+  int64_t rows = knownOr(patches.getDimSize(0), 1);
+  for (int dim : {1, 2})
+    rows *= knownOr(patches.getDimSize(dim), typicalWidth / 2);
+  return {rows,
+          /*runs=*/1,
+          knownOr(init.getDimSize(3), typicalColumns),
+          filter.getDimSize(2),
+          /*joinsRuns=*/false,
+          /*packed=*/true};
+}
+
 namespace {
 struct SelectTiles : onnxc::impl::SelectTilesBase<SelectTiles> {
   using SelectTilesBase::SelectTilesBase;
@@ -172,6 +187,8 @@ struct SelectTiles : onnxc::impl::SelectTilesBase<SelectTiles> {
         select(matmul, matmulShape(matmul));
       else if (auto conv = dyn_cast<kernel::ConvOp>(op))
         select(conv, convShape(conv));
+      else if (auto conv = dyn_cast<kernel::WinogradConvOp>(op))
+        select(conv, winogradShape(conv));
     });
   }
 };

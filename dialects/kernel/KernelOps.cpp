@@ -101,8 +101,14 @@ template <typename OpTy> static bool trivialEpilogue(OpTy op) {
 
 ONNXC_CONTRACTION(MatmulOp)
 ONNXC_CONTRACTION(ConvOp)
+ONNXC_CONTRACTION(WinogradConvOp)
 ONNXC_CONTRACTION(DepthwiseConvOp)
 #undef ONNXC_CONTRACTION
+
+void WinogradInputOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
 
 void PoolOp::getEffects(
     SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
@@ -138,6 +144,12 @@ LogicalResult WeightOp::verify() {
         permutation->size() != shape.size())
       return emitOpError("not a permutation of ") << shape.size() << " dims";
     shape = applyPermutation(shape, *permutation);
+  }
+  if (getWinograd()) {
+    if (shape.size() != 5 || shape[0] != 1 || shape[1] != 3 || shape[2] != 3 ||
+        !getValue().getShapedType().getElementType().isF32())
+      return emitOpError("winograd needs a filter [1, 3, 3, IC, OC] of f32");
+    shape = {16, shape[3], shape[4]};
   }
   if (getPanelWidth().has_value() != getPanelAxis().has_value())
     return emitOpError("panel_width and panel_axis go together");
@@ -248,6 +260,42 @@ LogicalResult ConvOp::verify() {
                     windowCount(input.getDimSize(i + 1), taps[i],
                                 getStrides()[i], getDilations()[i])))
       return emitOpError("output dim ") << i + 1 << " does not fit the input";
+  return verifyEpilogue(*this);
+}
+
+LogicalResult WinogradInputOp::verify() {
+  if (failed(verifyChannelsLast(*this, getInput(), getInit())) ||
+      failed(verifySpatialAttr(*this, "pads", getPads(), 2, 0)))
+    return failure();
+  int64_t channels = cast<ShapedType>(getInput().getType()).getDimSize(3);
+  if (ShapedType::isDynamic(channels))
+    return emitOpError("input must have a static number of channels");
+  if (cast<ShapedType>(getInit().getType()).getDimSize(3) !=
+      16 * channels + gap)
+    return emitOpError("init must have ") << 16 * channels + gap << " columns";
+  return success();
+}
+
+LogicalResult WinogradConvOp::verify() {
+  if (failed(verifyChannelsLast(*this, getPatches(), getInit())))
+    return failure();
+  auto patches = cast<ShapedType>(getPatches().getType());
+  auto filter = cast<ShapedType>(getFilter().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  if (filter.getRank() != 4 || !filter.hasStaticShape() ||
+      filter.getDimSize(1) != 16)
+    return emitOpError("filter must be [P, 16, IC, W]");
+  if (patches.getDimSize(3) != 16 * filter.getDimSize(2) + WinogradInputOp::gap)
+    return emitOpError("patches and filter differ in channels");
+  int64_t columns = filter.getDimSize(0) * filter.getDimSize(3);
+  if (init.isDynamicDim(3) || columns < init.getDimSize(3) ||
+      columns - init.getDimSize(3) >= filter.getDimSize(3))
+    return emitOpError("filter does not cover the output's channels");
+  for (int dim : {1, 2})
+    if (!init.isDynamicDim(dim) &&
+        !compatible(patches.getDimSize(dim),
+                    llvm::divideCeil(init.getDimSize(dim), 2)))
+      return emitOpError("output dim ") << dim << " does not fit the patches";
   return verifyEpilogue(*this);
 }
 

@@ -80,7 +80,9 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
 
     1. `expanded_shape`: the source is seen with this shape;
     2. `permutation`: result dim i is source dim permutation[i];
-    3. `panel_width` = w: the last dim, of size n, becomes `ceil(n / w)` panels
+    3. `winograd`: a 3x3 filter `[1, 3, 3, IC, OC]` of f32 becomes `[16, IC, OC]`: with g the
+       3x3 taps of a pair of channels and G the matrix of F(2x2, 3x3), element 4i + j is `(G g G^T)[i, j]`;
+    4. `panel_width` = w: the last dim, of size n, becomes `ceil(n / w)` panels
        of w (the last zero-padded); the panel index becomes dim `panel_axis`,
        the dim within the panel the last.
 
@@ -98,10 +100,20 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
   let arguments = (ins ElementsAttr:$value,
                        OptionalAttr<DenseI64ArrayAttr>:$expanded_shape,
                        OptionalAttr<DenseI64ArrayAttr>:$permutation,
+                       UnitAttr:$winograd,
                        OptionalAttr<I64Attr>:$panel_width,
                        OptionalAttr<I64Attr>:$panel_axis,
                        OptionalAttr<I64Attr>:$offset);
   let results = (outs AnyTypeOf<[AnyStaticShapeTensor, AnyStaticShapeMemRef]>:$result);
+  let builders = [
+    /// Without `winograd`; each attribute may be null.
+    OpBuilder<(ins "mlir::Type":$result, "mlir::ElementsAttr":$value,
+                   "mlir::DenseI64ArrayAttr":$expandedShape, "mlir::DenseI64ArrayAttr":$permutation,
+                   "mlir::IntegerAttr":$panelWidth, "mlir::IntegerAttr":$panelAxis,
+                   "mlir::IntegerAttr":$offset), [{
+      build($_builder, $_state, result, value, expandedShape, permutation, nullptr, panelWidth, panelAxis, offset);
+    }]>
+  ];
   let assemblyFormat = "$value attr-dict `->` type($result)";
   let hasVerifier = 1;
 }
@@ -182,6 +194,55 @@ def Kernel_ConvOp : Kernel_ContractionOp<"conv"> {
   let hasVerifier = 1;
 }
 
+def Kernel_WinogradInputOp : Kernel_Op<"winograd_input", [DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Input transform of a Winograd convolution F(2x2, 3x3)";
+  let description = [{
+    Cuts the input `[N, H, W, C]` into overlapping patches of 4x4 pixels, two apart, the first at `(-pads[0], -pads[1])`;
+    pixels outside the input are zero. With d the 4x4 pixels of one channel and B the matrix of F(2x2, 3x3):
+
+    `init[n, i, j, (4a + b) * C + c] = (B^T d B)[a, b]` for patch (i, j).
+
+    The last dim of init is 16 C + 16: the gap, which is not written, keeps neighbouring patches out of the same cache set.
+  }];
+  let arguments = (ins AnyShaped:$input, AnyShaped:$init, DenseI64ArrayAttr:$pads);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// What the last dim of init has beyond 16 C.
+    static constexpr int64_t gap = 16;
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_WinogradConvOp : Kernel_ContractionOp<"winograd_conv"> {
+  let summary = "Products and output transform of a Winograd convolution F(2x2, 3x3), with an epilogue";
+  let description = [{
+    ```
+    m[n, i, j, p, oc] = sum_ic patches[n, i, j, p * IC + ic] * filter[., p, ic, .]      16 matrix products
+    init[n, 2i + y, 2j + x, oc] = epilogue((A^T m A)[y, x])
+    ```
+    `patches` comes from `winograd_input`, `filter` is a `kernel.weight` with `winograd`, in panels: `[P, 16, IC, W]`. Where the
+    output's height or width is odd, the last patches give one row or column.
+
+    Four outputs take 16 multiplications instead of 36; products of f32 keep the error of a direct convolution.
+  }];
+  let arguments = (ins AnyShaped:$patches, AnyShaped:$filter,
+                       Variadic<AnyShaped>:$epilogue_operands, AnyShaped:$init,
+                       AffineMapArrayAttr:$epilogue_maps,
+                       OptionalAttr<Kernel_TileAttr>:$tile);
+  let assemblyFormat = [{
+    `ins` `(` $patches `,` $filter `:` type($patches) `,` type($filter) `)`
+    (`with` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? `epilogue` $epilogue
+  }];
+  let extraClassDeclaration = dpsDeclaration;
+  let hasVerifier = 1;
+}
+
 def Kernel_DepthwiseConvOp : Kernel_ContractionOp<"depthwise_conv"> {
   let summary = "Depthwise convolution, channels last, with an epilogue";
   let description = [{
@@ -211,7 +272,7 @@ def Kernel_DepthwiseConvOp : Kernel_ContractionOp<"depthwise_conv"> {
 }
 
 def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["MatmulOp", "ConvOp", "DepthwiseConvOp"]>]> {
+    ParentOneOf<["MatmulOp", "ConvOp", "WinogradConvOp", "DepthwiseConvOp"]>]> {
   let summary = "The value that an epilogue stores";
   let arguments = (ins AnyType:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";

@@ -23,7 +23,8 @@ struct PlacedWeight {
   mlir::ElementsAttr value;
   mlir::DenseI64ArrayAttr expandedShape; ///< may be null
   mlir::DenseI64ArrayAttr permutation;   ///< may be null
-  int64_t panelWidth = 0;                ///< 0: no panels
+  bool winograd = false;
+  int64_t panelWidth = 0; ///< 0: no panels
   int64_t panelAxis = 0;
 };
 

@@ -32,6 +32,12 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       .Case([&](kernel::ConvOp conv) {
         return convExtent(code, conv, operands, target);
       })
+      .Case([&](kernel::WinogradInputOp input) {
+        return winogradInputExtent(code, input, operands);
+      })
+      .Case([&](kernel::WinogradConvOp conv) {
+        return winogradConvExtent(code, conv, operands, target);
+      })
       .Case([&](kernel::DepthwiseConvOp conv) {
         return depthwiseConvExtent(code, conv, operands, target);
       })
@@ -51,6 +57,12 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](kernel::MatmulOp matmul) { return emitMatmul(matmul, body); })
       .Case([&](kernel::ConvOp conv) { return emitConv(conv, body); })
+      .Case([&](kernel::WinogradInputOp input) {
+        return emitWinogradInput(input, body);
+      })
+      .Case([&](kernel::WinogradConvOp conv) {
+        return emitWinogradConv(conv, body);
+      })
       .Case([&](kernel::DepthwiseConvOp conv) {
         return emitDepthwiseConv(conv, body);
       })

@@ -22,6 +22,17 @@ ParallelExtent convExtent(Code &code, kernel::ConvOp op,
                           const Target &target);
 mlir::LogicalResult emitConv(kernel::ConvOp op, KernelBody &body);
 
+ParallelExtent winogradInputExtent(Code &code, kernel::WinogradInputOp op,
+                                   llvm::ArrayRef<BufferView> operands);
+mlir::LogicalResult emitWinogradInput(kernel::WinogradInputOp op,
+                                      KernelBody &body);
+
+ParallelExtent winogradConvExtent(Code &code, kernel::WinogradConvOp op,
+                                  llvm::ArrayRef<BufferView> operands,
+                                  const Target &target);
+mlir::LogicalResult emitWinogradConv(kernel::WinogradConvOp op,
+                                     KernelBody &body);
+
 ParallelExtent depthwiseConvExtent(Code &code, kernel::DepthwiseConvOp op,
                                    llvm::ArrayRef<BufferView> operands,
                                    const Target &target);

@@ -31,6 +31,7 @@ static constexpr int64_t grainWork = 32 * 1024;
 
 static bool isKernel(Operation *op) {
   return isa<linalg::LinalgOp, kernel::MatmulOp, kernel::ConvOp,
+             kernel::WinogradInputOp, kernel::WinogradConvOp,
              kernel::DepthwiseConvOp, kernel::PoolOp, kernel::PadOp,
              kernel::PadBorderOp>(op);
 }

@@ -23,6 +23,7 @@ struct Target {
   int64_t vectorRegisters; ///< 32 or 16
   int64_t l1Bytes = 32 * 1024;
   int64_t l2Bytes = 1024 * 1024;
+  int64_t l3Bytes = 16 * 1024 * 1024; ///< what one core can count on
 
   /// Elements of type f32 in a vector register.
   int64_t f32Lanes() const { return vectorBits / 32; }

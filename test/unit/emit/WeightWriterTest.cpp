@@ -162,6 +162,42 @@ TEST_F(WeightWriterTest, SplatsAndBooleans) {
   EXPECT_EQ(write<float>(weight), (std::vector<float>{7, 7, 7, 7, 7, 0, 7, 0}));
 }
 
+TEST_F(WeightWriterTest, TransformsWinogradFilters) {
+  // [OC, IC, 3, 3], as ONNX has it, to [1, 3, 3, IC, OC] and panels of four.
+  constexpr int64_t outputs = 6, inputs = 2, width = 4;
+  std::vector<float> filter(outputs * inputs * 9);
+  for (auto [i, value] : llvm::enumerate(filter))
+    value = static_cast<float>((i * 7 + 3) % 23) - 11;
+  PlacedWeight weight;
+  weight.value =
+      DenseElementsAttr::get(RankedTensorType::get({outputs, inputs, 3, 3},
+                                                   Float32Type::get(&context)),
+                             ArrayRef<float>(filter));
+  weight.expandedShape = array({1, outputs, inputs, 3, 3});
+  weight.permutation = array({0, 3, 4, 2, 1});
+  weight.winograd = true;
+  weight.panelWidth = width;
+  weight.bytes = 2 * 16 * inputs * width * sizeof(float);
+  std::vector<float> written = write<float>(weight);
+
+  const double g[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+  for (int64_t oc = 0; oc < 2 * width; ++oc)
+    for (int64_t ic = 0; ic < inputs; ++ic)
+      for (int64_t i = 0; i < 4; ++i)
+        for (int64_t j = 0; j < 4; ++j) {
+          double expected = 0;
+          for (int64_t y = 0; y < 3 && oc < outputs; ++y)
+            for (int64_t x = 0; x < 3; ++x)
+              expected += g[i][y] * g[j][x] *
+                          filter[((oc * inputs + ic) * 3 + y) * 3 + x];
+          int64_t panel = oc / width, column = oc % width;
+          EXPECT_FLOAT_EQ(
+              written[((panel * 16 + 4 * i + j) * inputs + ic) * width +
+                      column],
+              expected);
+        }
+}
+
 TEST_F(WeightWriterTest, GapsAreZero) {
   WeightLayout layout;
   PlacedWeight weight;
