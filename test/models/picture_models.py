@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import shifted_windows
 import zoo
 
 
@@ -80,4 +81,11 @@ MODELS = (
     torchvision("mobilenet_v2"),
     torchvision("efficientnet_b0"),
     torchvision("vit_b_16"),
+    model(
+        "shifted windows",
+        functools.partial(zoo.made, "shifted_windows.onnx", shifted_windows.write, Path(shifted_windows.__file__)),
+        "x",
+        (1, 3, 64, 64),
+        (3, 3, 64, 64),
+    ),
 )
