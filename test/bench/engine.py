@@ -1,40 +1,65 @@
-"""One engine with one model, in a process of its own: engine.py onnxc|onnxruntime FILE MODEL THREADS
+"""One engine with one model, in a process of its own: engine.py onnxc|onnxruntime|openvino FILE INPUTS THREADS
 
-MODEL is the name in zoo.py, which tells the inputs. Reads a number of runs per line from stdin and answers with a line
-of JSON: their times in milliseconds.
+INPUTS is an .npz file with the input of each name. Says first, as a line of JSON, how long it took from importing the
+engine to the end of the first run. Then reads a number of runs per line from stdin and answers with a line of JSON:
+their times in milliseconds. At the end of the input it prints the peak of its resident memory in MB.
 """
 
 import json
+import resource
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "models"))
-import zoo
+import numpy  # before the clock starts: its import is no engine's time
 
 
-def main(engine: str, path: str, name: str, threads: str) -> None:
-    if engine == "onnxc":
-        import onnxc as runtime
-    else:
-        import onnxruntime as runtime
+def load_session(runtime, path: str, threads: int):
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = int(threads)
-    start = time.perf_counter()
+    options.intra_op_num_threads = threads
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    load = time.perf_counter() - start
-    model = next(model for model in zoo.models() if model.name == name)
-    feeds = model.make_inputs(model.kinds[0], model.bench)
-    for _ in range(3):
-        session.run(None, feeds)
-    print(json.dumps({"load_ms": load * 1e3}), flush=True)
+    return lambda feeds: session.run(None, feeds)
+
+
+def load_onnxc(path: str, threads: int):
+    import onnxc
+
+    return load_session(onnxc, path, threads)
+
+
+def load_onnxruntime(path: str, threads: int):
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    return load_session(onnxruntime, path, threads)
+
+
+def load_openvino(path: str, threads: int):
+    import openvino
+
+    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    request = openvino.Core().compile_model(path, "CPU", options).create_infer_request()
+    return request.infer
+
+
+ENGINES = {"onnxc": load_onnxc, "onnxruntime": load_onnxruntime, "openvino": load_openvino}
+
+
+def milliseconds(run, feeds) -> float:
+    start = time.perf_counter()
+    run(feeds)
+    return (time.perf_counter() - start) * 1e3
+
+
+def main(engine: str, path: str, inputs: str, threads: str) -> None:
+    with numpy.load(inputs) as file:
+        feeds = dict(file)
+    start = time.perf_counter()
+    run = ENGINES[engine](path, int(threads))
+    run(feeds)
+    print(json.dumps((time.perf_counter() - start) * 1e3), flush=True)
     for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            session.run(None, feeds)
-            times.append((time.perf_counter() - start) * 1e3)
-        print(json.dumps(times), flush=True)
+        print(json.dumps([milliseconds(run, feeds) for _ in range(int(line))]), flush=True)
+    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), flush=True)
 
 
 if __name__ == "__main__":
