@@ -112,6 +112,32 @@ def FoldChannelAffine : Pass<"onnx-fold-channel-affine", "mlir::func::FuncOp"> {
   }];
 }
 
+def IntegerContractions : Pass<"onnx-integer-contractions", "mlir::func::FuncOp"> {
+  let summary = "Multiplies quantised tensors as integers";
+  let description = [{
+    A Conv, MatMul or Gemm of two dequantised 8-bit tensors becomes one of the
+    integers themselves, and the scales move behind it: the weights stay 8 bits
+    wide in the library, products are exact and several times as fast, and what
+    follows (scale, bias, activation, QuantizeLinear) is an epilogue.
+
+    ```mlir
+    %x = onnx.DequantizeLinear(%xq, %sx, %zx) : ... -> tensor<?x8x?x?xf32>
+    %w = onnx.DequantizeLinear(%wq, %sw, %zw) : ... -> tensor<4x8x1x1xf32>
+    %1 = onnx.Conv(%x, %w, %bias) : ... -> tensor<?x4x?x?xf32>
+    ```
+    becomes, with `%s` the product of the scales,
+    ```mlir
+    %0 = onnx.ConvInteger(%xq, %wq, %zx, %zw) : ... -> tensor<?x4x?x?xi32>
+    %c = onnx.Cast(%0) {to = 1} : ... -> tensor<?x4x?x?xf32>
+    %m = onnx.Mul(%c, %s) : ...
+    %1 = onnx.Add(%m, %bias) : ...
+    ```
+
+    Scales must be constants: one for the activations, one or one for each
+    output channel of the weights.
+  }];
+}
+
 def FusePatterns : Pass<"onnx-fuse-patterns", "mlir::func::FuncOp"> {
   let summary = "Turns what exporters wrote as several operators back into one";
   let description = [{

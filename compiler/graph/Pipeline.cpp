@@ -21,6 +21,8 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   add(createInferShapes());
   add(createFoldConstants());
   add(createCSEPass());
+  // Before the dequantised weights of a small product fold.
+  add(createIntegerContractions());
   // Normalisation becomes a factor and a term, which products take in.
   add(createFoldBatchNorm());
   add(createFoldChannelAffine());

@@ -28,11 +28,20 @@ bool isDimsOrZeros(AffineMap map) {
   });
 }
 
+/// What an epilogue reads and stores: f32, and what converts to or from the
+/// accumulator's type in a vector.
+bool isEpilogueElement(Type type) {
+  return type.isF32() || type.isF16() || type.isBF16() || type.isInteger(8) ||
+         type.isInteger(16) || type.isInteger(32);
+}
+
 /// Whether an epilogue can hold `op`: arithmetic that has a vector form.
 bool isVectorizable(Operation &op) {
   if (!isa<arith::ArithDialect, math::MathDialect>(op.getDialect()))
     return false;
-  auto fits = [](Type type) { return type.isF32() || type.isInteger(1); };
+  auto fits = [](Type type) {
+    return type.isInteger(1) || isEpilogueElement(type);
+  };
   return llvm::all_of(op.getOperandTypes(), fits) &&
          llvm::all_of(op.getResultTypes(), fits);
 }
@@ -65,13 +74,14 @@ struct FuseEpilogue : OpRewritePattern<linalg::GenericOp> {
       return rewriter.notifyMatchFailure(op, "reads its init");
     for (auto [input, map] : llvm::zip(op.getInputs(), maps)) {
       auto type = dyn_cast<RankedTensorType>(input.getType());
-      if (!type || !type.getElementType().isF32())
-        return rewriter.notifyMatchFailure(op, "operand is not f32");
+      if (!type || !isEpilogueElement(type.getElementType()))
+        return rewriter.notifyMatchFailure(op, "operand of another type");
       if (input == result ? !map.isIdentity() : !isDimsOrZeros(map))
         return rewriter.notifyMatchFailure(op, "operand read by another map");
     }
-    if (!cast<ShapedType>(op.getResult(0).getType()).getElementType().isF32())
-      return rewriter.notifyMatchFailure(op, "result is not f32");
+    if (!isEpilogueElement(
+            cast<ShapedType>(op.getResult(0).getType()).getElementType()))
+      return rewriter.notifyMatchFailure(op, "result of another type");
     for (Operation &inner : op.getBody()->without_terminator())
       if (!isVectorizable(inner))
         return rewriter.notifyMatchFailure(op, "body has no vector form");

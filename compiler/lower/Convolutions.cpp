@@ -1,40 +1,77 @@
-//===- Convolutions.cpp - Conv
-//---------------------------------------------===//
+//===- Convolutions.cpp - Conv --------------------------------------------===//
+
+#include "compiler/lower/Convolutions.h"
 
 #include "compiler/lower/Scalars.h"
-#include "compiler/lower/Window.h"
 #include "dialects/kernel/KernelDialect.h"
 
 using namespace mlir;
 using namespace onnxc;
 
 /// Gives a contraction the epilogue that stores the accumulator.
-static void trivialEpilogue(Lowering &l, Region &region) {
+static void trivialEpilogue(Lowering &l, Region &region, Type sum) {
   OpBuilder::InsertionGuard guard(l.b);
-  Block *block = l.b.createBlock(&region, {}, l.b.getF32Type(), l.loc);
+  Block *block = l.b.createBlock(&region, {}, sum, l.loc);
   kernel::YieldOp::create(l.b, l.loc, block->getArgument(0));
 }
 
-Value onnxc::plainFilter(Lowering &l, Value onnx, ArrayRef<int64_t> shape,
-                         int64_t groups) {
-  int64_t outputs = shape[0] / groups, inputs = shape[1];
-  int64_t height = shape.size() == 4 ? shape[2] : 1, width = shape.back();
-  SmallVector<int64_t> expanded = {groups, outputs, inputs, height, width};
-  SmallVector<int64_t> permutation = {0, 3, 4, 2, 1};
-  if (ElementsAttr value = l.constant(onnx);
-      value && value.getElementType().isF32()) {
-    auto type = RankedTensorType::get({groups, height, width, inputs, outputs},
-                                      l.b.getF32Type());
+static Type elementOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getElementType();
+}
+
+/// What a kernel sums products of `element` in.
+static Type sumType(Lowering &l, Type element) {
+  return element.isInteger() ? Type(l.b.getI32Type()) : Type(l.b.getF32Type());
+}
+
+Filter onnxc::floatFilter(Lowering &l, Value onnx) {
+  Filter filter;
+  filter.shape = *l.staticShape(onnx);
+  filter.element = l.elementType(onnx);
+  Type f32 = l.b.getF32Type();
+  if (computeType(filter.element).isF32())
+    filter.constant = l.constant(onnx);
+  if (!filter.constant) {
+    filter.tensor = l.convert(l.value(onnx), filter.element, f32);
+    filter.element = f32;
+  }
+  return filter;
+}
+
+/// The filter seen with the shape `expanded` and transposed: a constant is
+/// rearranged while the library is written.
+static Value arrange(Lowering &l, const Filter &filter,
+                     ArrayRef<int64_t> expanded,
+                     ArrayRef<int64_t> permutation) {
+  if (filter.constant) {
+    SmallVector<int64_t> shape;
+    for (int64_t dim : permutation)
+      shape.push_back(expanded[dim]);
     return kernel::WeightOp::create(
-        l.b, l.loc, type, value, l.b.getDenseI64ArrayAttr(expanded),
+        l.b, l.loc, RankedTensorType::get(shape, filter.element),
+        filter.constant, l.b.getDenseI64ArrayAttr(expanded),
         l.b.getDenseI64ArrayAttr(permutation), nullptr, nullptr, nullptr);
   }
-  Value filter =
-      l.convert(l.value(onnx), l.elementType(onnx), l.b.getF32Type());
   Dims dims;
   for (int64_t size : expanded)
     dims.push_back(l.attr(size));
-  return l.transpose(l.reshape(filter, dims), permutation);
+  return l.transpose(l.reshape(filter.tensor, dims), permutation);
+}
+
+/// The filter as kernel.conv takes it.
+static Value groupedFilter(Lowering &l, const Filter &filter, int64_t groups) {
+  ArrayRef<int64_t> shape = filter.shape;
+  int64_t height = shape.size() == 4 ? shape[2] : 1;
+  return arrange(l, filter,
+                 {groups, shape[0] / groups, shape[1], height, shape.back()},
+                 {0, 3, 4, 2, 1});
+}
+
+/// The filter as kernel.depthwise_conv takes it.
+static Value depthwiseFilter(Lowering &l, const Filter &filter) {
+  ArrayRef<int64_t> shape = filter.shape;
+  int64_t height = shape.size() == 4 ? shape[2] : 1;
+  return arrange(l, filter, {shape[0], height, shape.back()}, {1, 2, 0});
 }
 
 Value onnxc::convolve(Lowering &l, Value input, Value filter,
@@ -47,7 +84,7 @@ Value onnxc::convolve(Lowering &l, Value input, Value filter,
   auto isStatic = [](OpFoldResult pad) {
     return getConstantIntValue(pad).has_value();
   };
-  Type f32 = l.b.getF32Type();
+  Type element = elementOf(input), sum = sumType(l, element);
   if (!llvm::all_of(before, isZero) || !llvm::all_of(after, isZero)) {
     Dims padded = source;
     for (int i = 0; i < 2; ++i)
@@ -55,23 +92,23 @@ Value onnxc::convolve(Lowering &l, Value input, Value filter,
     if (llvm::all_of(before, isStatic)) {
       SmallVector<int64_t> pads = {*getConstantIntValue(before[0]),
                                    *getConstantIntValue(before[1])};
-      Value init = l.empty(f32, padded);
+      Value init = l.empty(element, padded);
       input = kernel::PadOp::create(l.b, l.loc, TypeRange(init.getType()),
                                     input, init, pads)
                   .getResult(0);
     } else {
       Dims low = {l.attr(0), before[0], before[1], l.attr(0)};
       Dims high = {l.attr(0), after[0], after[1], l.attr(0)};
-      input = padWith(l, input, low, high, numberAttr(f32, 0));
+      input = padWith(l, input, low, high, numberAttr(element, 0));
     }
   }
   auto shape = cast<RankedTensorType>(filter.getType()).getShape();
   Dims dims = {source[0], outputs[0], outputs[1], l.attr(shape[0] * shape[4])};
-  Value init = l.empty(f32, dims);
+  Value init = l.empty(sum, dims);
   auto conv = kernel::ConvOp::create(
       l.b, l.loc, TypeRange(init.getType()), input, filter, ValueRange(), init,
       strides, dilations, l.b.getArrayAttr({}), false, kernel::TileAttr());
-  trivialEpilogue(l, conv.getEpilogue());
+  trivialEpilogue(l, conv.getEpilogue(), sum);
   return conv.getResult(0);
 }
 
@@ -132,57 +169,41 @@ Value onnxc::convolveGeneric(Lowering &l, Value input, Value filter,
   return l.reshape(result, dims);
 }
 
-/// A depthwise convolution of a channels-last f32 input.
-static Value depthwise(Lowering &l, Value input, Value onnxFilter,
-                       ArrayRef<int64_t> shape, const Window &window,
+/// A depthwise convolution of a channels-last input.
+static Value depthwise(Lowering &l, Value input, Value filter,
                        ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
                        ArrayRef<OpFoldResult> before,
                        ArrayRef<OpFoldResult> outputs) {
-  int64_t channels = shape[0];
-  int64_t height = shape.size() == 4 ? shape[2] : 1, width = shape.back();
-  Type f32 = l.b.getF32Type();
-  Value filter;
-  if (ElementsAttr value = l.constant(onnxFilter);
-      value && value.getElementType().isF32()) {
-    filter = kernel::WeightOp::create(
-        l.b, l.loc, RankedTensorType::get({height, width, channels}, f32),
-        value, l.b.getDenseI64ArrayAttr({channels, height, width}),
-        l.b.getDenseI64ArrayAttr({1, 2, 0}), nullptr, nullptr, nullptr);
-  } else {
-    filter = l.convert(l.value(onnxFilter), l.elementType(onnxFilter), f32);
-    filter = l.transpose(
-        l.reshape(filter, {l.attr(channels), l.attr(height), l.attr(width)}),
-        {1, 2, 0});
-  }
-  Dims dims = {l.sizes(input)[0], outputs[0], outputs[1], l.attr(channels)};
-  Value init = l.empty(f32, dims);
+  Type sum = sumType(l, elementOf(input));
+  Dims dims = {l.sizes(input)[0], outputs[0], outputs[1], l.sizes(filter)[2]};
+  Value init = l.empty(sum, dims);
   SmallVector<int64_t> pads = {*getConstantIntValue(before[0]),
                                *getConstantIntValue(before[1])};
   auto conv = kernel::DepthwiseConvOp::create(
       l.b, l.loc, TypeRange(init.getType()), input, filter, ValueRange(), init,
       strides, dilations, pads, l.b.getArrayAttr({}), kernel::TileAttr());
-  trivialEpilogue(l, conv.getEpilogue());
+  trivialEpilogue(l, conv.getEpilogue(), sum);
   return conv.getResult(0);
 }
 
-static LogicalResult lowerConv(Lowering &l, OnnxNode n) {
-  Value x = n.in(0), w = n.in(1), bias = n.in(2);
-  int64_t rank = l.rank(x), groups = n.integer("group", 1);
+FailureOr<Convolution> onnxc::readConvolution(Lowering &l, OnnxNode n, Value x,
+                                              Value w) {
+  Convolution c;
+  c.rank = l.rank(x);
+  c.groups = n.integer("group", 1);
   auto shape = l.staticShape(w);
   if (!shape)
     return l.refuse("a filter whose dims are not constants is not supported "
                     "yet");
-  if (rank < 3 || shape->size() != static_cast<size_t>(rank))
+  if (c.rank < 3 || shape->size() != static_cast<size_t>(c.rank))
     return l.refuse("input and filter must have the same rank of 3 or more");
   int64_t channels = l.staticDim(x, 1);
-  if (groups < 1 || (*shape)[0] % groups != 0 || (*shape)[0] == 0 ||
-      (*shape)[1] == 0 || (channels >= 0 && channels != groups * (*shape)[1]))
+  if (c.groups < 1 || (*shape)[0] % c.groups != 0 || (*shape)[0] == 0 ||
+      (*shape)[1] == 0 || (channels >= 0 && channels != c.groups * (*shape)[1]))
     return l.refuse("channels of input and filter do not fit the groups");
   if (channels < 0)
     return l.refuse("a channel dim that is not a constant is not supported "
                     "yet");
-  if (bias && l.staticDim(bias, 0) != (*shape)[0])
-    return l.refuse("the bias does not fit the filter");
   ArrayRef<int64_t> kernelShape = ArrayRef(*shape).drop_front(2);
   if (auto given = n.integers("kernel_shape");
       given && !given->empty() && ArrayRef<int64_t>(*given) != kernelShape)
@@ -194,48 +215,73 @@ static LogicalResult lowerConv(Lowering &l, OnnxNode n) {
   llvm::append_range(outDims, window->outputs);
   outDims = l.preferKnown(n.out(), outDims);
   window->outputs.assign(outDims.begin() + 2, outDims.end());
+  c.window = std::move(*window);
+  return c;
+}
 
-  Type element = l.elementType(x), f32 = l.b.getF32Type();
-  bool small = element.isF16() || element.isBF16();
-  if (rank > 4 || !(small || element.isF32())) {
-    Type compute = small ? f32 : signless(element);
-    Value input = l.convert(l.value(x), element, small ? f32 : element);
-    Value filter = l.convert(l.value(w), element, small ? f32 : element);
-    (void)compute;
-    Value result = convolveGeneric(l, input, filter, *window, groups);
-    if (bias)
-      result =
-          addBias(l, result,
-                  l.convert(l.value(bias), element, small ? f32 : element), 1);
-    l.set(n.out(), l.convert(result, small ? f32 : element, element));
-    return success();
+Value onnxc::convolution(Lowering &l, const Convolution &c, Value input,
+                         const Filter &filter, Value bias) {
+  const Window &window = c.window;
+  Type element = elementOf(input);
+  bool isFloat = isa<FloatType>(element);
+  if (c.rank > 4 || !(element.isF32() || element.isInteger(16))) {
+    Type sum = isFloat ? element : sumType(l, element);
+    Value tensor =
+        filter.constant ? l.constantTensor(filter.constant) : filter.tensor;
+    Value result = convolveGeneric(l, l.convert(input, element, sum),
+                                   l.convert(tensor, filter.element, sum),
+                                   window, c.groups);
+    return bias ? addBias(l, result, bias, 1) : result;
   }
-
-  Value input = toChannelsLast(l, l.convert(l.value(x), element, f32));
+  input = toChannelsLast(l, input);
   auto twoDims = [&](const auto &values, auto missing) {
     auto result = values;
-    if (rank == 3)
+    if (c.rank == 3)
       result.insert(result.begin(), missing);
     return result;
   };
-  auto strides = twoDims(window->strides, int64_t(1));
-  auto dilations = twoDims(window->dilations, int64_t(1));
-  auto before = twoDims(window->before, l.attr(0));
-  auto after = twoDims(window->after, l.attr(0));
-  auto outputs = twoDims(window->outputs, l.attr(1));
-  Value result;
-  if (groups == (*shape)[0] && (*shape)[1] == 1 && groups > 1 &&
-      window->hasStaticPads())
-    result = depthwise(l, input, w, *shape, *window, strides, dilations, before,
-                       outputs);
-  else
-    result = convolve(l, input, plainFilter(l, w, *shape, groups), strides,
-                      dilations, before, after, outputs);
+  auto strides = twoDims(window.strides, int64_t(1));
+  auto dilations = twoDims(window.dilations, int64_t(1));
+  auto before = twoDims(window.before, l.attr(0));
+  auto after = twoDims(window.after, l.attr(0));
+  auto outputs = twoDims(window.outputs, l.attr(1));
+  // The sum of a depthwise window of integers must be exact in f32.
+  int64_t taps = 1;
+  for (int64_t size : ArrayRef(filter.shape).drop_front(2))
+    taps *= size;
+  bool isDepthwise = c.groups == filter.shape[0] && filter.shape[1] == 1 &&
+                     c.groups > 1 && window.hasStaticPads() &&
+                     (isFloat || taps * 255 * 255 < (1 << 24));
+  Value result = isDepthwise
+                     ? depthwise(l, input, depthwiseFilter(l, filter), strides,
+                                 dilations, before, outputs)
+                     : convolve(l, input, groupedFilter(l, filter, c.groups),
+                                strides, dilations, before, after, outputs);
   if (bias)
-    result = addBias(l, result,
-                     l.convert(l.value(bias), l.elementType(bias), f32), 3);
-  result = fromChannelsLast(l, result, rank);
-  l.set(n.out(), l.convert(result, f32, element));
+    result = addBias(l, result, bias, 3);
+  return fromChannelsLast(l, result, c.rank);
+}
+
+static LogicalResult lowerConv(Lowering &l, OnnxNode n) {
+  Value x = n.in(0), w = n.in(1), bias = n.in(2);
+  FailureOr<Convolution> c = readConvolution(l, n, x, w);
+  if (failed(c))
+    return failure();
+  Type element = l.elementType(x), compute = computeType(element);
+  Filter filter;
+  if (compute.isF32()) {
+    filter = floatFilter(l, w);
+  } else {
+    filter.shape = *l.staticShape(w);
+    filter.element = element;
+    filter.tensor = l.value(w);
+  }
+  if (bias && l.staticDim(bias, 0) != filter.shape[0])
+    return l.refuse("the bias does not fit the filter");
+  Value result = convolution(
+      l, *c, l.convert(l.value(x), element, compute), filter,
+      bias ? l.convert(l.value(bias), l.elementType(bias), compute) : Value());
+  l.set(n.out(), l.convert(result, compute, element));
   return success();
 }
 

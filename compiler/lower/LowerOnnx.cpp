@@ -39,6 +39,7 @@ static LoweringTable makeTable() {
   addGathers(table);
   addGenerators(table);
   addQuantization(table);
+  addIntegerProducts(table);
   addEinsum(table);
   addConditionals(table);
   return table;

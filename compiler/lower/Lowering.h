@@ -308,6 +308,7 @@ void addResize(LoweringTable &table);
 void addGathers(LoweringTable &table);
 void addGenerators(LoweringTable &table);
 void addQuantization(LoweringTable &table);
+void addIntegerProducts(LoweringTable &table);
 void addEinsum(LoweringTable &table);
 void addConditionals(LoweringTable &table);
 

@@ -45,13 +45,15 @@ static Dims productDims(ArrayRef<OpFoldResult> lhs, ArrayRef<OpFoldResult> rhs,
 
 Value onnxc::kernelMatmul(Lowering &l, Value lhs, Value rhs,
                           ArrayRef<OpFoldResult> dims) {
-  Value init = l.empty(l.b.getF32Type(), dims);
+  Type element = cast<RankedTensorType>(lhs.getType()).getElementType();
+  Type sum =
+      element.isInteger() ? Type(l.b.getI32Type()) : Type(l.b.getF32Type());
+  Value init = l.empty(sum, dims);
   auto matmul = kernel::MatmulOp::create(
       l.b, l.loc, TypeRange(init.getType()), lhs, rhs, ValueRange(), init,
       l.b.getArrayAttr({}), false, kernel::TileAttr());
   OpBuilder::InsertionGuard guard(l.b);
-  Block *block =
-      l.b.createBlock(&matmul.getEpilogue(), {}, l.b.getF32Type(), l.loc);
+  Block *block = l.b.createBlock(&matmul.getEpilogue(), {}, sum, l.loc);
   kernel::YieldOp::create(l.b, l.loc, block->getArgument(0));
   return matmul.getResult(0);
 }
@@ -107,6 +109,7 @@ Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
   Type element = cast<RankedTensorType>(lhs.getType()).getElementType();
   // A batch dim that may be 1 at run time only is repeated beforehand.
   auto repeated = [&](Value tensor, Dims own) {
+    Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
     size_t shift = dims.size() - own.size();
     Dims wanted = own;
     bool copy = false;
@@ -134,8 +137,9 @@ Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
     lhs = repeated(lhs, left);
     rhs = repeated(rhs, right);
   }
-  Value result = element.isF32() ? kernelMatmul(l, lhs, rhs, dims)
-                                 : contract(l, lhs, rhs, dims);
+  Value result = element.isF32() || element.isInteger(16)
+                     ? kernelMatmul(l, lhs, rhs, dims)
+                     : contract(l, lhs, rhs, dims);
   if (vectorLeft || vectorRight) {
     if (vectorRight)
       dims.pop_back();
@@ -146,25 +150,25 @@ Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
   return result;
 }
 
-/// A constant operand of a product as plain weight, perhaps transposed.
-static Value weightOperand(Lowering &l, ElementsAttr value, bool transposed) {
+Value onnxc::weightOperand(Lowering &l, ElementsAttr value, bool transposed) {
   SmallVector<int64_t> shape(value.getShapedType().getShape());
   DenseI64ArrayAttr permutation;
   if (transposed) {
     std::swap(shape[0], shape[1]);
     permutation = l.b.getDenseI64ArrayAttr({1, 0});
   }
-  auto type = RankedTensorType::get(shape, l.b.getF32Type());
+  auto type = RankedTensorType::get(shape, value.getElementType());
   return kernel::WeightOp::create(l.b, l.loc, type, value, nullptr, permutation,
                                   nullptr, nullptr, nullptr);
 }
 
-/// An operand in the type that the product is computed in.
+/// An operand in the type that the product is computed in; a constant right one
+/// keeps its type.
 static Value operandOf(Lowering &l, Value onnx, Type compute, bool transposed,
                        bool right) {
   ElementsAttr constant = l.constant(onnx);
-  if (constant && right && constant.getElementType().isF32() &&
-      l.rank(onnx) == 2 && constant.getNumElements() > 0)
+  if (constant && right && compute.isF32() && l.rank(onnx) == 2 &&
+      constant.getNumElements() > 0)
     return weightOperand(l, constant, transposed);
   Value tensor = l.convert(l.value(onnx), l.elementType(onnx), compute);
   return transposed ? l.transpose(tensor, {1, 0}) : tensor;

@@ -6,7 +6,8 @@
 
 namespace onnxc {
 
-/// kernel.matmul of f32 tensors into a new tensor of `dims`.
+/// kernel.matmul of tensors into a new tensor of `dims`: of f32 with f32, f16
+/// or bf16 to f32; of i16 with i16 or i8 to i32.
 mlir::Value kernelMatmul(Lowering &l, mlir::Value lhs, mlir::Value rhs,
                          llvm::ArrayRef<mlir::OpFoldResult> dims);
 
@@ -14,7 +15,12 @@ mlir::Value kernelMatmul(Lowering &l, mlir::Value lhs, mlir::Value rhs,
 mlir::Value contract(Lowering &l, mlir::Value lhs, mlir::Value rhs,
                      llvm::ArrayRef<mlir::OpFoldResult> dims);
 
-/// numpy's matmul of two lowered tensors of one element type.
+/// A constant matrix as plain weight of its type, perhaps transposed.
+mlir::Value weightOperand(Lowering &l, mlir::ElementsAttr value,
+                          bool transposed);
+
+/// numpy's matmul of two lowered tensors: of one element type, or a pair that
+/// kernelMatmul takes.
 mlir::Value matmulTensors(Lowering &l, mlir::Value lhs, mlir::Value rhs);
 
 } // namespace onnxc

@@ -1,8 +1,8 @@
-//===- Quantization.cpp - Quantize*, Dequantize*, QLinear*, *Integer ------===//
+//===- Quantization.cpp - QuantizeLinear, DequantizeLinear ----------------===//
+
+#include "compiler/lower/Quantization.h"
 
 #include "compiler/lower/Elementwise.h"
-#include "compiler/lower/MatrixProducts.h"
-#include "compiler/lower/Window.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -16,34 +16,15 @@ struct Granularity {
 };
 } // namespace
 
-static bool isSingle(Lowering &l, Value onnx) {
+bool onnxc::isSingle(Lowering &l, Value onnx) {
   if (l.rank(onnx) == 0)
     return true;
   return l.rank(onnx) == 1 && l.staticDim(onnx, 0) == 1;
 }
 
-/// Reads the element of a scale or zero point that belongs to `at`.
-static Value parameter(Lowering &l, OpBuilder &nested, Value onnx, Value tensor,
-                       const Granularity &how, ArrayRef<Value> at) {
-  Scalars s{nested, l.loc};
-  SmallVector<Value> from;
-  if (isSingle(l, onnx)) {
-    if (l.rank(onnx) == 1)
-      from.push_back(s.integer(nested.getIndexType(), 0));
-  } else if (how.block > 0) {
-    from.assign(at.begin(), at.end());
-    from[how.axis] =
-        arith::DivUIOp::create(nested, l.loc, at[how.axis],
-                               s.integer(nested.getIndexType(), how.block));
-  } else {
-    from.push_back(at[how.axis]);
-  }
-  return tensor::ExtractOp::create(nested, l.loc, tensor, from);
-}
-
 /// Checks the shapes of scale and zero point against the input.
 static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
-                                          Value scale) {
+                                          Value scale, Value zero) {
   Granularity how;
   int64_t rank = l.rank(input);
   if (isSingle(l, scale))
@@ -55,6 +36,8 @@ static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
   how.block = n.integer("block_size", 0);
   if (how.block > 0 ? l.rank(scale) != rank : l.rank(scale) != 1)
     return l.refuse("the scale's rank does not fit");
+  if (zero && l.rank(zero) != l.rank(scale))
+    return l.refuse("scale and zero point have different ranks");
   int64_t blocks = how.block > 0 ? l.staticDim(scale, how.axis) : -1;
   int64_t length = l.staticDim(input, how.axis);
   if (how.block > 0 && (blocks < 0 || length < 0 ||
@@ -63,76 +46,122 @@ static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
   return how;
 }
 
-/// saturate(round(x) + zero)
-static Value quantize(Scalars &s, Value x, Value zero, Type zeroType,
-                      Type result) {
-  Value rounded = s.roundEven(x);
+AffineMap onnxc::parameterMap(Lowering &l, Value onnx, int64_t axis,
+                              int64_t rank) {
+  SmallVector<AffineExpr> exprs;
+  if (l.rank(onnx) == 1)
+    exprs.push_back(isSingle(l, onnx) ? l.b.getAffineConstantExpr(0)
+                                      : l.b.getAffineDimExpr(axis));
+  return AffineMap::get(rank, 0, exprs, l.b.getContext());
+}
+
+/// `body(element, scale, zero point)` for each element of `x`; without a zero
+/// point that one is null.
+static Value
+withParameters(Lowering &l, Value x, Value scale, Value zero,
+               const Granularity &how, Type result,
+               llvm::function_ref<Value(Scalars &, ArrayRef<Value>)> body) {
+  Value input = l.value(x), scales = l.value(scale);
+  Value zeros = zero ? l.value(zero) : Value();
+  if (how.block > 0 && !isSingle(l, scale))
+    return l.pull(
+        signless(result), l.dims(x),
+        [&](OpBuilder &nested, ArrayRef<Value> at) {
+          Scalars s{nested, l.loc};
+          SmallVector<Value> block(at);
+          block[how.axis] = arith::DivUIOp::create(
+              nested, l.loc, at[how.axis],
+              s.integer(nested.getIndexType(), how.block));
+          auto extract = [&](Value tensor, ArrayRef<Value> from) -> Value {
+            if (!tensor)
+              return {};
+            return tensor::ExtractOp::create(nested, l.loc, tensor, from);
+          };
+          return body(s, {extract(input, at), extract(scales, block),
+                          extract(zeros, block)});
+        });
+  int64_t rank = l.rank(x);
+  SmallVector<MappedOperand> operands = {
+      {input, l.b.getMultiDimIdentityMap(rank)},
+      {scales, parameterMap(l, scale, how.axis, rank)}};
   if (zero)
-    rounded = s.add(rounded, s.convert(zero, zeroType, rounded.getType()));
-  return s.saturate(rounded, result);
+    operands.push_back({zeros, parameterMap(l, zero, how.axis, rank)});
+  return l.map(signless(result), l.dims(x), operands,
+               [&](OpBuilder &nested, ValueRange in) {
+                 Scalars s{nested, l.loc};
+                 return body(s, {in[0], in[1], zero ? in[2] : Value()});
+               });
+}
+
+Value onnxc::quantize(Scalars &s, Value x, Value zero, Type zeroType,
+                      Type result) {
+  Value number = s.roundEven(x);
+  Type type = number.getType();
+  if (zero)
+    number = s.add(number, s.convert(zero, zeroType, type));
+  // Comparisons that NaN fails: it becomes the lowest value.
+  Type target = signless(result);
+  unsigned width = target.getIntOrFloatBitWidth();
+  bool isUnsignedResult = isUnsigned(result);
+  auto bound = [&](const llvm::APInt &value) {
+    return s.constant(type, value.roundToDouble(!isUnsignedResult));
+  };
+  Value low = bound(isUnsignedResult ? llvm::APInt::getZero(width)
+                                     : llvm::APInt::getSignedMinValue(width));
+  Value high = bound(isUnsignedResult ? llvm::APInt::getMaxValue(width)
+                                      : llvm::APInt::getSignedMaxValue(width));
+  number =
+      s.select(s.compare(Comparison::Greater, number, low, false), number, low);
+  number =
+      s.select(s.compare(Comparison::Less, number, high, false), number, high);
+  return s.convert(number, type, result);
 }
 
 static LogicalResult lowerQuantizeLinear(Lowering &l, OnnxNode n) {
   Value x = n.in(0), scale = n.in(1), zero = n.in(2);
-  FailureOr<Granularity> how = granularity(l, n, x, scale);
+  FailureOr<Granularity> how = granularity(l, n, x, scale, zero);
   if (failed(how))
     return failure();
   Type result = l.elementType(n.out()), type = l.elementType(x);
-  Value input = l.value(x), scales = l.value(scale);
-  Value zeros = zero ? l.value(zero) : Value();
   if (!isa<IntegerType>(result))
     return l.refuse("the quantised type is not supported yet");
-  l.set(n.out(),
-        l.pull(signless(result), l.dims(x),
-               [&](OpBuilder &nested, ArrayRef<Value> at) {
-                 Scalars s{nested, l.loc};
-                 Type f32 = nested.getF32Type();
-                 Value element = s.convert(
-                     tensor::ExtractOp::create(nested, l.loc, input, at), type,
-                     f32);
-                 Value factor =
-                     s.convert(parameter(l, nested, scale, scales, *how, at),
-                               l.elementType(scale), f32);
-                 Value offset =
-                     zero ? parameter(l, nested, zero, zeros, *how, at)
-                          : Value();
-                 return quantize(s, s.div(element, factor, false), offset,
-                                 zero ? l.elementType(zero) : Type(), result);
-               }));
+  l.set(
+      n.out(),
+      withParameters(
+          l, x, scale, zero, *how, result, [&](Scalars &s, ArrayRef<Value> in) {
+            Type f32 = s.b.getF32Type();
+            Value element = s.convert(in[0], type, f32);
+            Value factor = s.convert(in[1], l.elementType(scale), f32);
+            return quantize(s, s.div(element, factor, false), in[2],
+                            zero ? l.elementType(zero) : Type(), result);
+          }));
   return success();
 }
 
 static LogicalResult lowerDequantizeLinear(Lowering &l, OnnxNode n) {
   Value x = n.in(0), scale = n.in(1), zero = n.in(2);
-  FailureOr<Granularity> how = granularity(l, n, x, scale);
+  FailureOr<Granularity> how = granularity(l, n, x, scale, zero);
   if (failed(how))
     return failure();
   Type result = l.elementType(n.out()), type = l.elementType(x);
-  Value input = l.value(x), scales = l.value(scale);
-  Value zeros = zero ? l.value(zero) : Value();
-  l.set(n.out(),
-        l.pull(signless(result), l.dims(x),
-               [&](OpBuilder &nested, ArrayRef<Value> at) {
-                 Scalars s{nested, l.loc};
-                 Type f32 = nested.getF32Type(), i32 = nested.getI32Type();
-                 Value element =
-                     tensor::ExtractOp::create(nested, l.loc, input, at);
-                 Value number;
-                 if (isa<FloatType>(type)) {
-                   number = s.convert(element, type, f32);
-                 } else {
-                   Value whole = s.convert(element, type, i32);
-                   if (zero)
-                     whole = s.sub(whole, s.convert(parameter(l, nested, zero,
-                                                              zeros, *how, at),
-                                                    l.elementType(zero), i32));
-                   number = s.convert(whole, i32, f32);
-                 }
-                 Value factor =
-                     s.convert(parameter(l, nested, scale, scales, *how, at),
-                               l.elementType(scale), f32);
-                 return s.convert(s.mul(number, factor), f32, result);
-               }));
+  l.set(
+      n.out(),
+      withParameters(
+          l, x, scale, zero, *how, result, [&](Scalars &s, ArrayRef<Value> in) {
+            Type f32 = s.b.getF32Type(), i32 = s.b.getI32Type();
+            Value number;
+            if (isa<FloatType>(type)) {
+              number = s.convert(in[0], type, f32);
+            } else {
+              Value whole = s.convert(in[0], type, i32);
+              if (in[2])
+                whole =
+                    s.sub(whole, s.convert(in[2], l.elementType(zero), i32));
+              number = s.convert(whole, i32, f32);
+            }
+            Value factor = s.convert(in[1], l.elementType(scale), f32);
+            return s.convert(s.mul(number, factor), f32, result);
+          }));
   return success();
 }
 
@@ -178,154 +207,8 @@ static LogicalResult lowerDynamicQuantizeLinear(Lowering &l, OnnxNode n) {
   return success();
 }
 
-/// An integer tensor minus its zero point as i32. The zero point is one, or one
-/// for each index of `axis`, or of full rank with ones.
-static FailureOr<Value> centred(Lowering &l, Value onnx, Value zero,
-                                int64_t axis) {
-  Type i32 = l.b.getI32Type();
-  Value tensor = l.convert(l.value(onnx), l.elementType(onnx), i32);
-  if (!zero)
-    return tensor;
-  int64_t rank = l.rank(onnx);
-  Dims dims = l.sizes(tensor), own = l.dims(zero);
-  Value offset = l.convert(l.value(zero), l.elementType(zero), i32);
-  SmallVector<AffineExpr> exprs;
-  if (own.size() == 1) {
-    exprs.push_back(getConstantIntValue(own[0]) == 1
-                        ? l.b.getAffineConstantExpr(0)
-                        : l.b.getAffineDimExpr(axis));
-  } else if (!own.empty()) {
-    if (static_cast<int64_t>(own.size()) != rank)
-      return l.refuse("a zero point's rank does not fit");
-    for (int64_t i = 0; i < rank; ++i)
-      exprs.push_back(getConstantIntValue(own[i]) == 1
-                          ? l.b.getAffineConstantExpr(0)
-                          : l.b.getAffineDimExpr(i));
-  }
-  return l.map(i32, dims,
-               {{tensor, l.b.getMultiDimIdentityMap(rank)},
-                {offset, AffineMap::get(rank, 0, exprs, l.b.getContext())}},
-               [&](OpBuilder &nested, ValueRange in) {
-                 return Scalars{nested, l.loc}.sub(in[0], in[1]);
-               });
-}
-
-static LogicalResult lowerMatMulInteger(Lowering &l, OnnxNode n) {
-  if (l.rank(n.in(0)) < 1 || l.rank(n.in(1)) < 1)
-    return l.refuse("operands must have rank 1 or more");
-  FailureOr<Value> a =
-      centred(l, n.in(0), n.in(2), std::max<int64_t>(l.rank(n.in(0)) - 2, 0));
-  FailureOr<Value> b = centred(l, n.in(1), n.in(3), l.rank(n.in(1)) - 1);
-  if (failed(a) || failed(b))
-    return failure();
-  l.set(n.out(), matmulTensors(l, *a, *b));
-  return success();
-}
-
-/// saturate(round(acc * xScale * wScale / yScale) + yZero); wScale may be one
-/// for each index of `axis` of the accumulator.
-static Value requantize(Lowering &l, Value accumulator, Value xScale,
-                        Value wScale, Value yScale, Value yZero, Type result,
-                        int64_t axis) {
-  Dims dims = l.sizes(accumulator);
-  Value xs = l.value(xScale), ws = l.value(wScale), ys = l.value(yScale);
-  Value zero = yZero ? l.value(yZero) : Value();
-  Granularity how;
-  how.axis = axis;
-  return l.pull(
-      signless(result), dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
-        Scalars s{nested, l.loc};
-        Type f32 = nested.getF32Type();
-        auto scaleAt = [&](Value onnx, Value tensor) {
-          return s.convert(parameter(l, nested, onnx, tensor, how, at),
-                           l.elementType(onnx), f32);
-        };
-        Value x = arith::SIToFPOp::create(
-            nested, l.loc, f32,
-            tensor::ExtractOp::create(nested, l.loc, accumulator, at));
-        Value factor = s.div(s.mul(scaleAt(xScale, xs), scaleAt(wScale, ws)),
-                             scaleAt(yScale, ys), false);
-        Value offset =
-            yZero ? parameter(l, nested, yZero, zero, how, at) : Value();
-        return quantize(s, s.mul(x, factor), offset,
-                        yZero ? l.elementType(yZero) : Type(), result);
-      });
-}
-
-static LogicalResult lowerQLinearMatMul(Lowering &l, OnnxNode n) {
-  Value a = n.in(0), w = n.in(3);
-  if (l.rank(a) < 2 || l.rank(w) < 2)
-    return l.refuse("operands of rank 1 are not supported yet");
-  FailureOr<Value> left = centred(l, a, n.in(2), l.rank(a) - 2);
-  FailureOr<Value> right = centred(l, w, n.in(5), l.rank(w) - 1);
-  if (failed(left) || failed(right))
-    return failure();
-  if (!isSingle(l, n.in(1)) || l.rank(n.in(4)) > 1 || !isSingle(l, n.in(6)))
-    return l.refuse("scales other than one, or one for each column, are not "
-                    "supported yet");
-  Value product = matmulTensors(l, *left, *right);
-  l.set(n.out(), requantize(l, product, n.in(1), n.in(4), n.in(6), n.in(7),
-                            l.elementType(n.out()), l.rank(n.out()) - 1));
-  return success();
-}
-
-static LogicalResult lowerQLinearConv(Lowering &l, OnnxNode n) {
-  Value x = n.in(0), w = n.in(3), bias = n.in(8);
-  int64_t rank = l.rank(x), groups = n.integer("group", 1);
-  auto shape = l.staticShape(w);
-  if (!shape || static_cast<int64_t>(shape->size()) != rank || rank < 3)
-    return l.refuse("a filter whose dims are not constants is not supported "
-                    "yet");
-  if (groups < 1 || (*shape)[0] % groups != 0 ||
-      l.staticDim(x, 1) != groups * (*shape)[1])
-    return l.refuse("channels of input and filter do not fit the groups");
-  if (!isSingle(l, n.in(1)) || l.rank(n.in(4)) > 1 || !isSingle(l, n.in(6)))
-    return l.refuse("scales other than one, or one for each filter, are not "
-                    "supported yet");
-  FailureOr<Window> window =
-      readWindow(l, n, l.dims(x), ArrayRef(*shape).drop_front(2));
-  if (failed(window))
-    return failure();
-  FailureOr<Value> input = centred(l, x, n.in(2), 1);
-  FailureOr<Value> filter = centred(l, w, n.in(5), 0);
-  if (failed(input) || failed(filter))
-    return failure();
-  Value sum = convolveGeneric(l, *input, *filter, *window, groups);
-  if (bias)
-    sum = addBias(l, sum, l.value(bias), 1);
-  l.set(n.out(), requantize(l, sum, n.in(1), n.in(4), n.in(6), n.in(7),
-                            l.elementType(n.out()), 1));
-  return success();
-}
-
-static LogicalResult lowerConvInteger(Lowering &l, OnnxNode n) {
-  Value x = n.in(0), w = n.in(1);
-  int64_t rank = l.rank(x), groups = n.integer("group", 1);
-  auto shape = l.staticShape(w);
-  if (!shape || static_cast<int64_t>(shape->size()) != rank || rank < 3)
-    return l.refuse("a filter whose dims are not constants is not supported "
-                    "yet");
-  if (groups < 1 || (*shape)[0] % groups != 0 ||
-      l.staticDim(x, 1) != groups * (*shape)[1])
-    return l.refuse("channels of input and filter do not fit the groups");
-  FailureOr<Window> window =
-      readWindow(l, n, l.dims(x), ArrayRef(*shape).drop_front(2));
-  if (failed(window))
-    return failure();
-  FailureOr<Value> input = centred(l, x, n.in(2), 1);
-  FailureOr<Value> filter = centred(l, w, n.in(3), 0);
-  if (failed(input) || failed(filter))
-    return failure();
-  l.set(n.out(), convolveGeneric(l, *input, *filter, *window, groups));
-  return success();
-}
-
 void onnxc::addQuantization(LoweringTable &table) {
   table.onOp("QuantizeLinear", lowerQuantizeLinear);
   table.onOp("DequantizeLinear", lowerDequantizeLinear);
   table.onOp("DynamicQuantizeLinear", lowerDynamicQuantizeLinear);
-  table.onOp("MatMulInteger", lowerMatMulInteger);
-  table.onOp("QLinearMatMul", lowerQLinearMatMul);
-  table.onOp("QLinearConv", lowerQLinearConv);
-  table.onOp("ConvInteger", lowerConvInteger);
 }

@@ -55,10 +55,6 @@ mlir::Value convolve(Lowering &l, mlir::Value input, mlir::Value filter,
                      llvm::ArrayRef<mlir::OpFoldResult> after,
                      llvm::ArrayRef<mlir::OpFoldResult> outputs);
 
-/// The filter [OC, IC / G, K...] as kernel.conv takes it, in f32.
-mlir::Value plainFilter(Lowering &l, mlir::Value onnx,
-                        llvm::ArrayRef<int64_t> shape, int64_t groups);
-
 /// A convolution as linalg.generic on channels-first tensors of any rank and
 /// of one element type, which accumulates in that type.
 mlir::Value convolveGeneric(Lowering &l, mlir::Value input, mlir::Value filter,

@@ -39,7 +39,13 @@ static bool compatible(int64_t a, int64_t b) {
 }
 
 /// Checks the epilogue's operands, maps and block arguments.
-template <typename OpTy> static LogicalResult verifyEpilogue(OpTy op) {
+template <typename OpTy>
+static LogicalResult verifyEpilogue(OpTy op, Value lhs, Value rhs) {
+  auto isInteger = [](Value operand) {
+    return cast<ShapedType>(operand.getType()).getElementType().isInteger();
+  };
+  if (isInteger(lhs) != isInteger(rhs))
+    return op.emitOpError("multiplies integers by floating point");
   auto init = cast<ShapedType>(op.getInit().getType());
   auto maps = op.getEpilogueMaps();
   if (maps.size() != op.getEpilogueOperands().size())
@@ -51,8 +57,11 @@ template <typename OpTy> static LogicalResult verifyEpilogue(OpTy op) {
     return op.emitOpError("epilogue takes ")
            << block->getNumArguments() << " arguments, expected "
            << maps.size() + 1;
-  if (!block->getArgument(0).getType().isF32())
-    return op.emitOpError("accumulates in f32, but its epilogue takes ")
+  Type sum = isInteger(lhs) ? Type(IntegerType::get(op.getContext(), 32))
+                            : Type(Float32Type::get(op.getContext()));
+  if (block->getArgument(0).getType() != sum)
+    return op.emitOpError("accumulates in ")
+           << sum << ", but its epilogue takes "
            << block->getArgument(0).getType();
   for (auto [map, operand, argument] : llvm::zip(
            maps.template getAsValueRange<AffineMapAttr>(),
@@ -204,7 +213,7 @@ LogicalResult MatmulOp::verify() {
     if (!compatible(n, rhs.getShape().back()))
       return emitOpError("rhs and output have different column counts");
   }
-  return verifyEpilogue(*this);
+  return verifyEpilogue(*this, getLhs(), getRhs());
 }
 
 /// The output rows that a window of `taps` makes of `size` rows.
@@ -260,7 +269,7 @@ LogicalResult ConvOp::verify() {
                     windowCount(input.getDimSize(i + 1), taps[i],
                                 getStrides()[i], getDilations()[i])))
       return emitOpError("output dim ") << i + 1 << " does not fit the input";
-  return verifyEpilogue(*this);
+  return verifyEpilogue(*this, getInput(), getFilter());
 }
 
 LogicalResult WinogradInputOp::verify() {
@@ -296,7 +305,7 @@ LogicalResult WinogradConvOp::verify() {
         !compatible(patches.getDimSize(dim),
                     llvm::divideCeil(init.getDimSize(dim), 2)))
       return emitOpError("output dim ") << dim << " does not fit the patches";
-  return verifyEpilogue(*this);
+  return verifyEpilogue(*this, getPatches(), getFilter());
 }
 
 LogicalResult DepthwiseConvOp::verify() {
@@ -313,7 +322,7 @@ LogicalResult DepthwiseConvOp::verify() {
   if (!compatible(input.getDimSize(3), filter.getDimSize(2)) ||
       !compatible(init.getDimSize(3), filter.getDimSize(2)))
     return emitOpError("input, filter and output differ in channels");
-  return verifyEpilogue(*this);
+  return verifyEpilogue(*this, getInput(), getFilter());
 }
 
 LogicalResult PoolOp::verify() {

@@ -1,10 +1,10 @@
 // RUN: onnxc-opt %s --test-emit-kernel --split-input-file --verify-diagnostics
 
-func.func @integers(%a: memref<4x8xi8>, %b: memref<8x16xi8>, %c: memref<4x16xf32>) {
-  // expected-error @+1 {{operands must be of floating point}}
-  kernel.matmul ins(%a, %b : memref<4x8xi8>, memref<8x16xi8>) outs(%c : memref<4x16xf32>) {epilogue_maps = []} epilogue {
-  ^bb0(%acc: f32):
-    kernel.yield %acc : f32
+func.func @wide_integers(%a: memref<4x8xi32>, %b: memref<8x16xi8>, %c: memref<4x16xi32>) {
+  // expected-error @+1 {{operands must be of floating point, or signed integers of 8 or 16 bits}}
+  kernel.matmul ins(%a, %b : memref<4x8xi32>, memref<8x16xi8>) outs(%c : memref<4x16xi32>) {epilogue_maps = []} epilogue {
+  ^bb0(%acc: i32):
+    kernel.yield %acc : i32
   }
   return
 }

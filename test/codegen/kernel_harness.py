@@ -35,11 +35,12 @@ def run_tool(command, text):
 class Kernel:
     """One op between memref arguments. `types` are the memref types as text, the last one is written."""
 
-    def __init__(self, body, types, level="native", folder=None, keep=False):
+    def __init__(self, body, types, level="native", folder=None, keep=False, pairs=True):
         arguments = ", ".join(f"%{i}: {t}" for i, t in enumerate(types))
         source = f"func.func @f({arguments}) {{\n{body}\nreturn\n}}\n"
         bits, registers = LEVELS[level]
-        emitted = run_tool([OPT, f"--test-emit-kernel=vector-bits={bits} vector-registers={registers}"], source)
+        options = f"vector-bits={bits} vector-registers={registers} pair-products={str(pairs).lower()}"
+        emitted = run_tool([OPT, f"--test-emit-kernel={options}"], source)
         lowered = run_tool([OPT, *PASSES], emitted)
         llvm = run_tool([LLVM + "mlir-translate", "--mlir-to-llvmir"], lowered)
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="onnxc-kernel-"))

@@ -170,7 +170,8 @@ def test_reduction(seed, kind, axes):
 
 def test_argmax(seed):
     """Two results, positions by linalg.index."""
-    model = Model("""
+    model = Model(
+        """
 #in = affine_map<(d0, d1) -> (d0, d1)>
 #out = affine_map<(d0, d1) -> (d0)>
 func.func @main(%x: tensor<?x?xf32>) -> tensor<?xi64> {
@@ -194,7 +195,9 @@ func.func @main(%x: tensor<?x?xf32>) -> tensor<?xi64> {
   } -> (tensor<?xf32>, tensor<?xi64>)
   return %r#1 : tensor<?xi64>
 }
-""", [np.int64])
+""",
+        [np.int64],
+    )
     for shape in [(1, 1), (5, 100), (40, 33), (0, 3)]:
         x = noise(seed, shape)
         np.testing.assert_array_equal(model.run(x)[0], np.argmax(x, axis=1))
@@ -202,7 +205,8 @@ func.func @main(%x: tensor<?x?xf32>) -> tensor<?xi64> {
 
 def test_concat_slice_reshape(seed):
     """Producers write into their part of the concatenation; a slice and a reshape of it come out."""
-    model = Model("""
+    model = Model(
+        """
 #id = affine_map<(d0, d1) -> (d0, d1)>
 func.func @main(%x: tensor<?x?xf32> {onnx.dims = ["N", "A"]}, %y: tensor<?x?xf32> {onnx.dims = ["N", "B"]})
     -> (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xf32>) {
@@ -228,7 +232,9 @@ func.func @main(%x: tensor<?x?xf32> {onnx.dims = ["N", "A"]}, %y: tensor<?x?xf32
   %flat = tensor.collapse_shape %i1 [[0, 1]] : tensor<?x?xf32> into tensor<?xf32>
   return %i1, %s, %flat : tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xf32>
 }
-""", [np.float32] * 3)
+""",
+        [np.float32] * 3,
+    )
     for n, a, b in [(1, 1, 1), (3, 16, 17), (4, 0, 5), (0, 2, 2), (7, 40, 3)]:
         x, y = noise(seed, (n, a)), noise(seed, (n, b))
         whole = np.concatenate([-x, y], axis=1)
@@ -240,7 +246,8 @@ func.func @main(%x: tensor<?x?xf32> {onnx.dims = ["N", "A"]}, %y: tensor<?x?xf32
 
 def test_gather_scatter(seed):
     """Pull by tensor.extract in a generic, push by scf.for over tensor.insert."""
-    model = Model("""
+    model = Model(
+        """
 #rows = affine_map<(d0, d1) -> (d0)>
 #id = affine_map<(d0, d1) -> (d0, d1)>
 func.func @main(%x: tensor<?x?xf32> {onnx.dims = ["N", "C"]}, %i: tensor<?xi64> {onnx.dims = ["K"]})
@@ -273,7 +280,9 @@ func.func @main(%x: tensor<?x?xf32> {onnx.dims = ["N", "C"]}, %i: tensor<?xi64> 
   }
   return %g, %s : tensor<?x?xf32>, tensor<?x?xf32>
 }
-""", [np.float32] * 2)
+""",
+        [np.float32] * 2,
+    )
     for n, c, k in [(1, 1, 1), (10, 64, 4), (5, 3, 20), (4, 0, 2), (3, 8, 0)]:
         x, index = noise(seed, (n, c)), seed.integers(0, n, k)
         gathered, scattered = model.run(x, index, pieces=2)
@@ -285,7 +294,8 @@ func.func @main(%x: tensor<?x?xf32> {onnx.dims = ["N", "C"]}, %i: tensor<?xi64> 
 
 def test_shape_from_input_and_data(seed):
     """A size read from an input is known at the entry; one computed from data is allocated when it is known."""
-    model = Model("""
+    model = Model(
+        """
 #id = affine_map<(d0) -> (d0)>
 func.func @main(%x: tensor<?xi64>, %shape: tensor<2xi64>) -> (tensor<?x?xi64>, tensor<?xi64>) {
   %c0 = arith.constant 0 : index
@@ -317,7 +327,9 @@ func.func @main(%x: tensor<?xi64>, %shape: tensor<2xi64>) -> (tensor<?x?xi64>, t
   } -> tensor<?xi64>
   return %copy, %u : tensor<?x?xi64>, tensor<?xi64>
 }
-""", [np.int64] * 2)
+""",
+        [np.int64] * 2,
+    )
     for h, w in [(1, 1), (2, 3), (0, 4), (8, 9)]:
         x = seed.integers(0, 4, h * w)
         doubled, counted = model.run(x, np.array([h, w]))
@@ -328,7 +340,8 @@ func.func @main(%x: tensor<?xi64>, %shape: tensor<2xi64>) -> (tensor<?x?xi64>, t
 def test_outputs_that_are_no_buffers_of_their_own():
     """An input, one value twice, a weight, a constant: each output has memory of its own."""
     weights = np.arange(6, dtype=np.float32)
-    model = Model("""
+    model = Model(
+        """
 func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<2x3xf32>, tensor<3xi64>) {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?xf32>
@@ -339,7 +352,10 @@ func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf3
   %k = arith.constant dense<[5, 6, 7]> : tensor<3xi64>
   return %x, %a, %a, %w, %k : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<2x3xf32>, tensor<3xi64>
 }
-""", [np.float32] * 4 + [np.int64], weights=b"\0" * 64 + weights.tobytes())
+""",
+        [np.float32] * 4 + [np.int64],
+        weights=b"\0" * 64 + weights.tobytes(),
+    )
     for n in (0, 1, 100):
         x = np.linspace(-1, 1, n, dtype=np.float32)
         results = model.run(x)
@@ -349,7 +365,8 @@ func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf3
 
 
 def test_check_fails_the_run():
-    model = Model("""
+    model = Model(
+        """
 func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
   %c0 = arith.constant 0 : index
   %c3 = arith.constant 3 : index
@@ -360,14 +377,17 @@ func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
   %a = linalg.abs ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
   return %a : tensor<?xf32>
 }
-""", [np.float32])
+""",
+        [np.float32],
+    )
     np.testing.assert_array_equal(model.run(np.float32([-1, 2]))[0], [1, 2])
     with pytest.raises(RuntimeError, match="node 'a': too long"):
         model.run(np.zeros(3, np.float32))
 
 
 def test_half_precision(seed):
-    model = Model("""
+    model = Model(
+        """
 #id = affine_map<(d0) -> (d0)>
 func.func @main(%x: tensor<?xf16>, %y: tensor<?xf16>) -> tensor<?xf16> {
   %c0 = arith.constant 0 : index
@@ -383,7 +403,9 @@ func.func @main(%x: tensor<?xf16>, %y: tensor<?xf16>) -> tensor<?xf16> {
   } -> tensor<?xf16>
   return %a : tensor<?xf16>
 }
-""", [np.float16])
+""",
+        [np.float16],
+    )
     for n in (0, 1, 37, 3000):
         x, y = noise(seed, n, np.float16), noise(seed, n, np.float16)
         np.testing.assert_array_equal(model.run(x, y)[0], (x + y) * np.float16(2))
@@ -425,7 +447,8 @@ def test_matmul_between(seed):
     weight = noise(seed, (40, 24))
     packed = np.zeros((2, 40, 16), np.float32)
     packed[0], packed[1, :, :8] = weight[:, :16], weight[:, 16:]
-    model = Model("""
+    model = Model(
+        """
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #t = affine_map<(d0, d1) -> (d1, d0)>
 func.func @main(%x: tensor<40x?xf32>) -> tensor<?x24xf32> {
@@ -445,7 +468,10 @@ func.func @main(%x: tensor<40x?xf32>) -> tensor<?x24xf32> {
   }
   return %r : tensor<?x24xf32>
 }
-""", [np.float32], weights=packed.tobytes())
+""",
+        [np.float32],
+        weights=packed.tobytes(),
+    )
     for n in (0, 1, 50, 200):
         x = noise(seed, (40, n))
         close(model.run(x, pieces=3)[0], np.maximum(x.T @ weight, 0), 1e-4)

@@ -242,6 +242,8 @@ Value Code::toF32(Value value) {
   Type type = builder.getF32Type();
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     type = vector.clone(type);
+  if (element.isInteger())
+    return arith::SIToFPOp::create(builder, loc, type, value);
   if (element.getIntOrFloatBitWidth() > 32)
     return arith::TruncFOp::create(builder, loc, type, value);
   return arith::ExtFOp::create(builder, loc, type, value);

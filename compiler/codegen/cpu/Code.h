@@ -69,7 +69,8 @@ public:
   /// The mask of the first `count` lanes (clamped to 0..lanes; may be
   /// negative); null where all lanes are known to be set.
   mlir::Value laneMask(Index count, int64_t lanes);
-  /// A value of f32 (or a vector of it) from one of another float type.
+  /// A value of f32 (or a vector of it) from one of another float type, or of
+  /// signed integers.
   mlir::Value toF32(mlir::Value value);
 
 private:

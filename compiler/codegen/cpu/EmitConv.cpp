@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/cpu/Epilogue.h"
+#include "compiler/codegen/cpu/IntegerTile.h"
 #include "compiler/codegen/cpu/KernelFamilies.h"
 #include "compiler/codegen/cpu/MicroKernel.h"
 #include "compiler/codegen/cpu/Target.h"
@@ -139,8 +140,11 @@ LogicalResult onnxc::emitConv(kernel::ConvOp op, KernelBody &body) {
   ConvPlan plan(code, op, body.operands, body.target);
   const BufferView &input = plan.input, &filter = plan.filter,
                    &output = plan.output;
-  if (!isa<FloatType>(input.elementType) || !isa<FloatType>(filter.elementType))
-    return op.emitOpError("operands must be of floating point");
+  bool integers = isIntegerContraction(input.elementType, filter.elementType);
+  if (!integers && (!isa<FloatType>(input.elementType) ||
+                    !isa<FloatType>(filter.elementType)))
+    return op.emitOpError("operands must be of floating point, or signed "
+                          "integers of 8 or 16 bits");
 
   int64_t strideH = op.getStrides()[0], strideW = op.getStrides()[1];
   Index filterRow = filter.strides[filter.rank() - 4];
@@ -206,10 +210,12 @@ LogicalResult onnxc::emitConv(kernel::ConvOp op, KernelBody &body) {
         tile.rhsMasks.assign(columns.vectors(), Value());
       else
         tile.rhsMasks = columns.masks;
-      tile.halfLast = op.getPacked() && columns.halfLast;
+      tile.halfLast = op.getPacked() && columns.halfLast && !integers;
       tile.prefetchDistance = weights.prefetchDistance(code, number);
       SmallVector<Value> sums =
-          emitContraction(code, tile, reduction, plan.lanes);
+          integers ? emitIntegerContraction(code, tile, reduction, plan.lanes,
+                                            body.target)
+                   : emitContraction(code, tile, reduction, plan.lanes);
       epilogue.store(code, {image, row, column, channel}, steps, sums,
                      columns.masks, plan.lanes);
     };

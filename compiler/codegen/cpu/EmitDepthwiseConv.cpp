@@ -7,10 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/cpu/Epilogue.h"
+#include "compiler/codegen/cpu/IntegerTile.h"
 #include "compiler/codegen/cpu/KernelFamilies.h"
 #include "compiler/codegen/cpu/Target.h"
 #include "compiler/codegen/cpu/Window.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -157,6 +159,12 @@ void DepthwiseConv::emitTile(Index image, Index row, const PixelTile &tile,
         return next;
       });
 
+  // Sums of integers are exact in f32 as far as lowering makes this operation.
+  if (isIntegerContraction(input.elementType, filter.elementType))
+    for (Value &sum : sums)
+      sum = arith::FPToSIOp::create(
+          code.builder, code.loc,
+          code.vectorType(code.builder.getI32Type(), lanes), sum);
   SmallVector<RowSteps> steps;
   for (int64_t pixel = 0; pixel < tile.pixels; ++pixel)
     steps.push_back({Step{2, pixel}});
@@ -176,9 +184,11 @@ LogicalResult onnxc::emitDepthwiseConv(kernel::DepthwiseConvOp op,
   std::string reason;
   if (failed(epilogue.check(reason)))
     return op.emitOpError() << reason;
-  for (const BufferView *view : {&input, &filter, &output})
-    if (!isa<FloatType>(view->elementType))
-      return op.emitOpError("operands must be of floating point");
+  bool integers = isIntegerContraction(input.elementType, filter.elementType);
+  if (!integers && (!isa<FloatType>(input.elementType) ||
+                    !isa<FloatType>(filter.elementType)))
+    return op.emitOpError("operands must be of floating point, or signed "
+                          "integers of 8 or 16 bits");
   auto taps = [&](int64_t i) { return Code::known(filter.sizes[i]); };
   if (!taps(0) || !taps(1))
     return op.emitOpError("the filter's window must be static");

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/cpu/Epilogue.h"
+#include "compiler/codegen/cpu/IntegerTile.h"
 #include "compiler/codegen/cpu/KernelFamilies.h"
 #include "compiler/codegen/cpu/MicroKernel.h"
 #include "compiler/codegen/cpu/Target.h"
@@ -141,9 +142,12 @@ LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
     return op.emitOpError() << reason;
   const BufferView &rhs = body.operands[1];
   const BufferView &output = body.operands.back();
-  if (!isa<FloatType>(body.operands[0].elementType) ||
-      !isa<FloatType>(rhs.elementType))
-    return op.emitOpError("operands must be of floating point");
+  bool integers =
+      isIntegerContraction(body.operands[0].elementType, rhs.elementType);
+  if (!integers && (!isa<FloatType>(body.operands[0].elementType) ||
+                    !isa<FloatType>(rhs.elementType)))
+    return op.emitOpError("operands must be of floating point, or signed "
+                          "integers of 8 or 16 bits");
 
   MatmulPlan plan(code, op, body.operands, body.target);
   WeightColumns weights{op.getPacked(),
@@ -205,11 +209,13 @@ LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
           tile.rhsMasks.assign(columns.vectors(), Value());
         else
           tile.rhsMasks = columns.masks;
-        tile.halfLast = op.getPacked() && columns.halfLast;
+        tile.halfLast = op.getPacked() && columns.halfLast && !integers;
         tile.prefetchDistance =
             weights.prefetchDistance(code, code.divide(start, plan.tile.rows));
         SmallVector<Value> sums =
-            emitContraction(code, tile, reduction, plan.lanes);
+            integers ? emitIntegerContraction(code, tile, reduction, plan.lanes,
+                                              body.target)
+                     : emitContraction(code, tile, reduction, plan.lanes);
         position[rowDim] = start;
         epilogue.store(code, position, steps, sums, columns.masks, plan.lanes);
       });

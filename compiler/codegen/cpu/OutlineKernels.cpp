@@ -588,6 +588,7 @@ public:
     }
     Target target{"",      "",     "", "", vectorBits, vectorRegisters,
                   l1Bytes, l2Bytes};
+    target.hasPairProducts = pairProducts;
     if (failed(Outliner(getOperation(), entry, target).run()))
       signalPassFailure();
   }

@@ -19,7 +19,8 @@ def TestEmitKernel : Pass<"test-emit-kernel", "mlir::ModuleOp"> {
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">,
-    Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Number of vector registers">
+    Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Number of vector registers">,
+    Option<"pairProducts", "pair-products", "bool", "false", "Whether the target has pmaddwd">
   ];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::LLVM::LLVMDialect",
                            "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
@@ -47,7 +48,8 @@ def OutlineKernels : Pass<"outline-kernels", "mlir::ModuleOp"> {
     Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">,
     Option<"vectorRegisters", "vector-registers", "int64_t", "32", "Number of vector registers">,
     Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "Size of the first data cache">,
-    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Size of the second cache">
+    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Size of the second cache">,
+    Option<"pairProducts", "pair-products", "bool", "false", "Whether the target has pmaddwd">
   ];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::func::FuncDialect",

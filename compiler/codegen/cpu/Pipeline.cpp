@@ -42,6 +42,7 @@ void onnxc::buildCpuCodegenPipeline(OpPassManager &pm, const Target &target) {
   options.vectorRegisters = target.vectorRegisters;
   options.l1Bytes = target.l1Bytes;
   options.l2Bytes = target.l2Bytes;
+  options.pairProducts = target.hasPairProducts;
   pm.addPass(createOutlineKernels(options));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

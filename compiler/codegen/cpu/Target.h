@@ -24,6 +24,9 @@ struct Target {
   int64_t l1Bytes = 32 * 1024;
   int64_t l2Bytes = 1024 * 1024;
   int64_t l3Bytes = 16 * 1024 * 1024; ///< what one core can count on
+  /// Whether one instruction multiplies two vectors of 16-bit integers and adds
+  /// neighbouring products (x86: pmaddwd).
+  bool hasPairProducts = false;
 
   /// Elements of type f32 in a vector register.
   int64_t f32Lanes() const { return vectorBits / 32; }

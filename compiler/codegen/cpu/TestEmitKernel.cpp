@@ -69,7 +69,8 @@ struct TestEmitKernel : onnxc::impl::TestEmitKernelBase<TestEmitKernel> {
   using TestEmitKernelBase::TestEmitKernelBase;
 
   void runOnOperation() override {
-    Target target{"", "", "", "test", vectorBits, vectorRegisters};
+    Target target{"",          "", "", "test", vectorBits, vectorRegisters,
+                  pairProducts};
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
       if (!function.isDeclaration() && failed(convert(function, target)))

@@ -87,10 +87,32 @@ func.func @strides(%x: memref<1x9x9x16xf32>, %z: memref<1x9x9x16xf32>) {
 // -----
 
 func.func @accumulator_type(%a: tensor<4x8xf64>, %b: tensor<8x16xf64>, %init: tensor<4x16xf64>) -> tensor<4x16xf64> {
-  // expected-error @+1 {{accumulates in f32, but its epilogue takes 'f64'}}
+  // expected-error @+1 {{accumulates in 'f32', but its epilogue takes 'f64'}}
   %c = kernel.matmul ins(%a, %b : tensor<4x8xf64>, tensor<8x16xf64>) outs(%init : tensor<4x16xf64>) {epilogue_maps = []} -> tensor<4x16xf64> epilogue {
   ^bb0(%acc: f64):
     kernel.yield %acc : f64
   }
   return %c : tensor<4x16xf64>
+}
+
+// -----
+
+func.func @integer_accumulator(%a: memref<4x8xi16>, %b: memref<8x16xi8>, %c: memref<4x16xf32>) {
+  // expected-error @+1 {{accumulates in 'i32', but its epilogue takes 'f32'}}
+  kernel.matmul ins(%a, %b : memref<4x8xi16>, memref<8x16xi8>) outs(%c : memref<4x16xf32>) {epilogue_maps = []} epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return
+}
+
+// -----
+
+func.func @mixed_operands(%a: memref<4x8xf32>, %b: memref<8x16xi8>, %c: memref<4x16xf32>) {
+  // expected-error @+1 {{multiplies integers by floating point}}
+  kernel.matmul ins(%a, %b : memref<4x8xf32>, memref<8x16xi8>) outs(%c : memref<4x16xf32>) {epilogue_maps = []} epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return
 }
