@@ -93,6 +93,7 @@ struct FuseEpilogue : OpRewritePattern<linalg::GenericOp> {
     kernelMapping.map(kernel.getInit(), op.getOutputs()[0]);
     rewriter.setInsertionPoint(op);
     auto fused = cast<KernelOp>(rewriter.clone(*kernel, kernelMapping));
+    fused->getResult(0).setType(op.getResult(0).getType());
     Block *body = fused.getEpilogueBlock();
     auto yield = cast<kernel::YieldOp>(body->getTerminator());
     IRMapping mapping;

@@ -79,3 +79,33 @@ func.func @reduction(%x: tensor<4x20xf32>, %w: tensor<20x40xf32>, %init: tensor<
   } -> tensor<4xf32>
   return %1 : tensor<4xf32>
 }
+
+// -----
+
+// The sum of integers is scaled and quantised before it is stored: the kernel's result has the type of what it stores.
+
+// CHECK-LABEL: func.func @requantize
+// CHECK: %[[INIT:.*]] = tensor.empty() : tensor<4x16xi8>
+// CHECK: %[[R:.*]] = kernel.matmul {{.*}} with({{.*}} : tensor<16xf32>) outs(%[[INIT]] : tensor<4x16xi8>) {{.*}} -> tensor<4x16xi8>
+// CHECK: ^bb0(%[[ACC:.*]]: i32, %[[S:.*]]: f32):
+// CHECK: arith.sitofp %[[ACC]] : i32 to f32
+// CHECK: arith.trunci
+// CHECK: return %[[R]]
+func.func @requantize(%a: tensor<4x8xi16>, %b: tensor<8x16xi8>, %scale: tensor<16xf32>) -> tensor<4x16xi8> {
+  %sums = tensor.empty() : tensor<4x16xi32>
+  %c = kernel.matmul ins(%a, %b : tensor<4x8xi16>, tensor<8x16xi8>) outs(%sums : tensor<4x16xi32>) {epilogue_maps = []} -> tensor<4x16xi32> epilogue {
+  ^bb0(%acc: i32):
+    kernel.yield %acc : i32
+  }
+  %init = tensor.empty() : tensor<4x16xi8>
+  %r = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>], iterator_types = ["parallel", "parallel"]}
+      ins(%c, %scale : tensor<4x16xi32>, tensor<16xf32>) outs(%init : tensor<4x16xi8>) {
+  ^bb0(%x: i32, %s: f32, %o: i8):
+    %0 = arith.sitofp %x : i32 to f32
+    %1 = arith.mulf %0, %s : f32
+    %2 = arith.fptosi %1 : f32 to i32
+    %3 = arith.trunci %2 : i32 to i8
+    linalg.yield %3 : i8
+  } -> tensor<4x16xi8>
+  return %r : tensor<4x16xi8>
+}
