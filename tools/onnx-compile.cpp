@@ -110,6 +110,9 @@ int main(int argc, char **argv) {
   app.add_flag("--cache", cache,
                "compile into $ONNXC_CACHE (~/.cache/onnxc) unless it is there, "
                "and print the path");
+  app.add_flag("--profile", options.profile,
+               "the library reports the time of each operator to onnx-run "
+               "--profile and to sessions that enable profiling");
   app.add_flag("-v,--verbose", options.verbose,
                "print each stage's seconds to stderr");
 

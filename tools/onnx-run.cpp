@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "onnx-run/Inputs.h"
 #include "onnx-run/Npy.h"
+#include "onnx-run/Profile.h"
 #include "onnxc/onnxc.hpp"
 
 #include <CLI/CLI.hpp>
@@ -36,6 +37,7 @@ struct Options {
   uint64_t seed = 0;
   std::string compare;
   std::string outputDir;
+  std::string profile;
 };
 
 /// A folder that is removed at the end.
@@ -170,6 +172,7 @@ static void printTimes(std::vector<double> milliseconds) {
 static int run(const Options &options) {
   onnxc::SessionOptions sessionOptions;
   sessionOptions.SetIntraOpNumThreads(options.threads);
+  sessionOptions.EnableProfiling(!options.profile.empty());
   onnxc::Session session(options.model, sessionOptions);
   printModel(session);
   printf("threads    %d\n", session.GetThreadCount());
@@ -200,6 +203,10 @@ static int run(const Options &options) {
            outputs[i].HasValue() ? shapeText(outputs[i].GetShape()).c_str()
                                  : "absent");
 
+  if (!options.profile.empty()) {
+    printProfile(session);
+    session.EndProfiling(options.profile);
+  }
   if (!options.outputDir.empty()) {
     fs::create_directories(options.outputDir);
     writeArrays(options.outputDir, "output", outputNames, outputs);
@@ -238,6 +245,10 @@ int main(int argc, char **argv) {
       ->check(CLI::ExistingFile);
   app.add_option("--output-dir", options.outputDir,
                  "write the outputs there as .npy files");
+  app.add_option("--profile", options.profile,
+                 "TRACE.json: print where the time goes, and write each kernel "
+                 "of each run there in Chrome's trace format; the model must "
+                 "be compiled with --profile");
   CLI11_PARSE(app, argc, argv);
   try {
     return run(options);

@@ -51,6 +51,8 @@ std::string onnxc::cachePath(const std::string &model,
       line += (i ? "x" : "") + std::to_string(dims[i]);
     lines.push_back(line);
   }
+  if (options.profile)
+    lines.push_back("profile=1");
   sort(lines);
   for (const std::string &line : lines)
     text += line + "\n";

@@ -210,8 +210,11 @@ bool Compilation::run(std::string &error) {
   if (options.emit == Emit::Loops)
     return print();
 
-  if (!stage("codegen", withTarget(buildCpuCodegenPipeline)))
+  if (!stage("codegen", [&](mlir::OpPassManager &manager) {
+        buildCpuCodegenPipeline(manager, *target, options.profile);
+      }))
     return fail();
+  info.readKernels(*imported.module);
   if (llvm::Error reason = emit(*target))
     return fail(std::move(reason));
   return true;

@@ -23,6 +23,8 @@ struct CompileOptions {
   std::map<std::string, std::vector<int64_t>> shapes;
   /// Name of the entry symbol.
   std::string symbol = "onnxc_get_model";
+  /// Makes a model that reports the time of each kernel to its host.
+  bool profile = false;
   /// Prints each stage's name and seconds to stderr.
   bool verbose = false;
 };

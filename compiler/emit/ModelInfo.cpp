@@ -129,3 +129,21 @@ FailureOr<ModelInfo> ModelInfo::fromModule(ModuleOp module) {
   }
   return info;
 }
+
+static std::vector<std::string> texts(ArrayAttr array) {
+  std::vector<std::string> result;
+  for (auto text : array.getAsRange<StringAttr>())
+    result.push_back(text.str());
+  return result;
+}
+
+void ModelInfo::readKernels(ModuleOp module) {
+  auto list = module->getAttrOfType<ArrayAttr>("onnxc.kernels");
+  if (!list)
+    return;
+  for (auto kernel : list.getAsRange<DictionaryAttr>())
+    kernels.push_back({kernel.getAs<StringAttr>("kind").str(),
+                       kernel.getAs<StringAttr>("shapes").str(),
+                       texts(kernel.getAs<ArrayAttr>("nodes")),
+                       texts(kernel.getAs<ArrayAttr>("operators"))});
+}

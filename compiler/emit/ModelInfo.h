@@ -21,6 +21,12 @@ struct ValueInfo {
   mlir::ElementsAttr defaultValue;   ///< of an overridable initializer
 };
 
+/// A kernel that reports its time; becomes an onnxc_kernel_info.
+struct KernelInfo {
+  std::string kind, shapes;
+  std::vector<std::string> nodes, operators;
+};
+
 /// The contents of an onnxc_model.
 struct ModelInfo {
   std::string producerName, producerVersion, domain, graphName, description,
@@ -29,11 +35,15 @@ struct ModelInfo {
   std::vector<std::pair<std::string, std::string>> metadata;
   std::string compilerVersion; ///< "onnxc 0.1.0"
   std::vector<ValueInfo> inputs, outputs;
+  std::vector<KernelInfo> kernels; ///< empty unless profiled
 
   /// Reads it off func.func @main (types, onnx.name, onnx.dims,
   /// onnx.elem_type, onnx.default) and the module's attributes, while they
   /// are there. Emits an error for what cannot be at a model's boundary.
   static mlir::FailureOr<ModelInfo> fromModule(mlir::ModuleOp module);
+
+  /// Reads `kernels` off the attribute that profile-kernels leaves.
+  void readKernels(mlir::ModuleOp module);
 };
 
 /// The onnxc_elem_type of an MLIR type; 0 where there is none. Signless

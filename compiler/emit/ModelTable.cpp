@@ -106,6 +106,29 @@ static Constant *valueInfos(TableBuilder &build,
                                         "onnxc_value_infos");
 }
 
+/// The addresses of texts.
+static Constant *textArray(TableBuilder &build,
+                           const std::vector<std::string> &texts) {
+  SmallVector<Constant *> elements;
+  for (const std::string &text : texts)
+    elements.push_back(build.text(text));
+  return build.array(build.pointer, elements, "onnxc_texts");
+}
+
+/// An array of onnxc_kernel_info.
+static Constant *kernelInfos(TableBuilder &build,
+                             const std::vector<KernelInfo> &infos) {
+  SmallVector<Constant *> elements;
+  for (const KernelInfo &info : infos)
+    elements.push_back(build.record(
+        {build.text(info.kind), build.i64(info.nodes.size()),
+         textArray(build, info.nodes), textArray(build, info.operators),
+         build.text(info.shapes), build.i64(count(info.shapes, '?'))}));
+  return elements.empty() ? build.null()
+                          : build.array(elements.front()->getType(), elements,
+                                        "onnxc_kernels");
+}
+
 /// For each dim of each input the first one of the same name.
 static void defineSameDims(TableBuilder &build, const ModelInfo &info) {
   struct Place {
@@ -185,7 +208,9 @@ void onnxc::addModelTable(Module &module, const ModelInfo &info,
                              build.i64(info.outputs.size()),
                              valueInfos(build, info.outputs),
                              module.getFunction("onnxc_shell_plan"),
-                             module.getFunction("onnxc_shell_run")}));
+                             module.getFunction("onnxc_shell_run"),
+                             build.i64(info.kernels.size()),
+                             kernelInfos(build, info.kernels)}));
   defineSameDims(build, info);
 
   SmallVector<Constant *> defaults;

@@ -553,7 +553,7 @@ LogicalResult Lowering::lowerBlock(Block &block) {
         op.getName().getStringRef() == "onnx.None" ||
         constantElements(op.getNumResults() ? op.getResult(0) : Value()))
       continue;
-    loc = op.getLoc();
+    loc = loweredLocation(&op);
     if (succeeded(lowerNode(&op)))
       continue;
     refused = true;

@@ -7,18 +7,6 @@
 
 using namespace mlir;
 
-llvm::StringRef onnxc::nodeName(Location location) {
-  llvm::StringRef name;
-  location->walk([&](Location part) {
-    if (auto named = dyn_cast<NameLoc>(part)) {
-      name = named.getName().getValue();
-      return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
-  return name;
-}
-
 InFlightDiagnostic onnxc::nodeError(Operation *op) {
   InFlightDiagnostic error = emitError(op->getLoc());
   error << "node '" << nodeName(op->getLoc()) << "' (" << op::operatorName(op);

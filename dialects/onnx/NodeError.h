@@ -2,13 +2,12 @@
 #ifndef ONNXC_DIALECTS_ONNX_NODEERROR_H
 #define ONNXC_DIALECTS_ONNX_NODEERROR_H
 
+#include "dialects/onnx/NodeLocation.h"
+
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Operation.h"
 
 namespace onnxc {
-
-/// The name of the node that `location` comes from, "" where it has none.
-llvm::StringRef nodeName(mlir::Location location);
 
 /// Starts an error at `op`: `node '<name>' (<operator>, opset <n>): `. The
 /// opset is that of the model, of the operator's domain.

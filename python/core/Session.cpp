@@ -63,10 +63,11 @@ void check(onnxc_status *status) {
 /// Options for the length of one call.
 struct SessionOptions {
   onnxc_session_options *handle = nullptr;
-  SessionOptions(int threads, bool spinning) {
+  SessionOptions(int threads, bool spinning, bool profiling) {
     check(onnxc_session_options_create(&handle));
     check(onnxc_session_options_set_intra_op_num_threads(handle, threads));
     check(onnxc_session_options_set_spinning(handle, spinning));
+    check(onnxc_session_options_set_profiling(handle, profiling));
   }
   ~SessionOptions() { onnxc_session_options_release(handle); }
 };
@@ -121,8 +122,8 @@ nb::object describe(const onnxc_value_info &info) {
 
 class Session {
 public:
-  Session(nb::object source, int threads, bool spinning) {
-    SessionOptions options(threads, spinning);
+  Session(nb::object source, int threads, bool spinning, bool profiling) {
+    SessionOptions options(threads, spinning, profiling);
     if (nb::isinstance<nb::bytes>(source)) {
       auto bytes = nb::cast<nb::bytes>(source);
       check(onnxc_session_create_from_bytes(bytes.data(), bytes.size(),
@@ -156,6 +157,14 @@ public:
   }
 
   int threads() const { return onnxc_session_thread_count(handle); }
+
+  int64_t profilingStartTime() const {
+    return onnxc_session_profiling_start_time_ns(handle);
+  }
+
+  void endProfiling(const std::string &path) {
+    check(onnxc_session_end_profiling(handle, path.c_str()));
+  }
 
   nb::dict metadata() const {
     const onnxc_metadata *data = onnxc_session_metadata(handle);
@@ -274,12 +283,15 @@ NB_MODULE(_core, module) {
   if (!importNumpy())
     throw nb::python_error();
   nb::class_<Session>(module, "Session")
-      .def(nb::init<nb::object, int, bool>(), nb::arg("source"),
-           nb::arg("threads") = 0, nb::arg("spinning") = true)
+      .def(nb::init<nb::object, int, bool, bool>(), nb::arg("source"),
+           nb::arg("threads") = 0, nb::arg("spinning") = true,
+           nb::arg("profiling") = false)
       .def("inputs", &Session::describeInputs)
       .def("outputs", &Session::describeOutputs)
       .def("metadata", &Session::metadata)
       .def("threads", &Session::threads)
+      .def("profiling_start_time_ns", &Session::profilingStartTime)
+      .def("end_profiling", &Session::endProfiling)
       .def("run", &Session::run, nb::arg("output_names").none(),
            nb::arg("feeds"), nb::arg("max_threads") = 0);
   module.def("version", &onnxc_version);

@@ -28,15 +28,17 @@ def compile(
     cpu: str = "native",
     triple: str = "",
     shapes: Mapping[str, Sequence[int]] | None = None,
+    profile: bool = False,
     timeout: float | None = None,
 ) -> str:
     """Compiles a model to a library and returns its path; without `output` it goes to the compile cache.
 
     cpu: LLVM's name of a processor ("x86-64-v3", …) or "native". triple: LLVM's target triple; empty: this machine's.
-    shapes: input name → dims to pin (-1 stays dynamic). Raises CompileError with the compiler's one line.
+    shapes: input name → dims to pin (-1 stays dynamic). profile: the library reports the time of each operator.
+    Raises CompileError with the compiler's one line.
     """
     if output is None:
-        output = cache_path(model, cpu=cpu, triple=triple, shapes=shapes)
+        output = cache_path(model, cpu=cpu, triple=triple, shapes=shapes, profile=profile)
     output = os.fspath(output)
     os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
     options = [f"--mcpu={cpu}"]
@@ -44,6 +46,8 @@ def compile(
         options.append(f"--triple={triple}")
     for name, dims in (shapes or {}).items():
         options.append(f"--shape={name}={_dims(dims)}")
+    if profile:
+        options.append("--profile")
     if isinstance(model, (bytes, bytearray, memoryview)):
         with tempfile.TemporaryDirectory(prefix="onnxc-") as folder:
             path = os.path.join(folder, "model.onnx")
@@ -60,9 +64,13 @@ def cache_path(
     cpu: str = "native",
     triple: str = "",
     shapes: Mapping[str, Sequence[int]] | None = None,
+    profile: bool = False,
 ) -> str:
     """Where the compile cache has, or would have, the model compiled with these options."""
-    options = sorted(f"shape.{name}={_dims(dims)}" for name, dims in (shapes or {}).items())
+    options = [f"shape.{name}={_dims(dims)}" for name, dims in (shapes or {}).items()]
+    if profile:
+        options.append("profile=1")
+    options.sort()
     key = hashlib.sha256()
     key.update("\n".join(["onnxc-cache-1", _core.version(), cpu, triple, *options, ""]).encode())
     for digest in _content_digests(model):
@@ -71,14 +79,14 @@ def cache_path(
     return os.path.join(folder, key.hexdigest() + ".so")
 
 
-def cached(model: str | bytes) -> tuple[str, bool]:
+def cached(model: str | bytes, profile: bool = False) -> tuple[str, bool]:
     """The path of the compiled model in the cache, compiled now if it was not there, and whether it was."""
-    path = cache_path(model)
+    path = cache_path(model, profile=profile)
     if os.path.exists(path):
         return path, True
     _log.info("compiling %s", "a model from memory" if isinstance(model, bytes) else model)
     try:
-        compile(model, path)
+        compile(model, path, profile=profile)
     except _errors.CompileError as error:
         raise _as_runtime_error(str(error)) from None
     return path, False

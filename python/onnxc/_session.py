@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -70,17 +71,18 @@ class InferenceSession:
         if threads < 0:
             raise _errors.InvalidArgument(f"intra_op_num_threads is {threads}; it must not be negative")
         spinning = self._options._config.get("session.intra_op.allow_spinning", "1") != "0"
-        return _core.Session(source, threads, spinning)
+        return _core.Session(source, threads, spinning, bool(self._options.enable_profiling))
 
     def _open_onnx(self, model: str | bytes) -> _core.Session:
-        path, hit = _compile.cached(model)
+        profile = bool(self._options.enable_profiling)
+        path, hit = _compile.cached(model, profile)
         try:
             return self._open(path)
         except (_errors.Incompatible, _errors.InvalidGraph, _errors.NoSuchFile):
             # Another machine's, another version's or a damaged file in the cache.
             if not hit:
                 raise
-        _compile.compile(model, path)
+        _compile.compile(model, path, profile=profile)
         return self._open(path)
 
     def run(
@@ -110,6 +112,19 @@ class InferenceSession:
 
     def get_session_options(self) -> SessionOptions:
         return self._options
+
+    def get_profiling_start_time_ns(self) -> int:
+        """When recording began, in nanoseconds since 1970; 0 when profiling is off."""
+        return self._core.profiling_start_time_ns()
+
+    def end_profiling(self) -> str:
+        """Writes what was recorded as a Chrome trace and returns the file's name; "" when profiling is off."""
+        if not self._options.enable_profiling:
+            return ""
+        time = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
+        path = f"{self._options.profile_file_prefix}_{time}.json"
+        self._core.end_profiling(path)
+        return path
 
     def get_providers(self) -> list[str]:
         return ["CPUExecutionProvider"]

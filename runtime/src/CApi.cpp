@@ -88,6 +88,17 @@ onnxc_status *onnxc_session_options_set_spinning(onnxc_session_options *options,
   });
 }
 
+onnxc_status *
+onnxc_session_options_set_profiling(onnxc_session_options *options,
+                                    int32_t enable) {
+  return guarded([&]() -> Status {
+    if (!options)
+      return isNull("options");
+    options->profiling = enable != 0;
+    return nullptr;
+  });
+}
+
 onnxc_status *onnxc_run_options_create(onnxc_run_options **options) {
   return makeOptions(options);
 }
@@ -104,6 +115,19 @@ onnxc_status *onnxc_run_options_set_max_threads(onnxc_run_options *options,
 // Sessions
 //===----------------------------------------------------------------------===//
 
+static Status createSession(std::unique_ptr<LoadedModel> loaded,
+                            const onnxc_model &model, const std::string &name,
+                            const onnxc_session_options *given,
+                            onnxc_session **session) {
+  onnxc_session_options options = given ? *given : onnxc_session_options();
+  if (options.profiling && !model.kernel_count)
+    return invalidArgument(quoted(name.c_str()) +
+                           " does not report times: compile it with "
+                           "onnx-compile --profile");
+  *session = new onnxc_session(std::move(loaded), model, options);
+  return nullptr;
+}
+
 static Status createFromFile(File file, const std::string &name,
                              const onnxc_session_options *options,
                              onnxc_session **session) {
@@ -113,9 +137,7 @@ static Status createFromFile(File file, const std::string &name,
   if (Status status = loadModel(std::move(file), name, loaded))
     return status;
   const onnxc_model &model = *loaded->model();
-  *session = new onnxc_session(std::move(loaded), model,
-                               options ? *options : onnxc_session_options());
-  return nullptr;
+  return createSession(std::move(loaded), model, name, options, session);
 }
 
 onnxc_status *onnxc_session_create(const char *path,
@@ -161,11 +183,10 @@ onnxc_session_create_from_model(const onnxc_model *model,
     *session = nullptr;
     if (!model)
       return isNull("model");
-    if (Status status = checkModel(model, "model in the program"))
+    static constexpr const char *name = "model in the program";
+    if (Status status = checkModel(model, name))
       return status;
-    *session = new onnxc_session(nullptr, *model,
-                                 options ? *options : onnxc_session_options());
-    return nullptr;
+    return createSession(nullptr, *model, name, options, session);
   });
 }
 
@@ -275,5 +296,50 @@ onnxc_status *onnxc_session_plan(onnxc_session *session,
     if (!outputs)
       return isNull("outputs");
     return session->plan(inputs, outputs, workspaceBytes);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Profiles
+//===----------------------------------------------------------------------===//
+
+static Status needProfile(const onnxc_session *session) {
+  if (!session)
+    return isNull("session");
+  if (!session->profile())
+    return invalidArgument("profiling is not enabled in this session");
+  return nullptr;
+}
+
+int64_t onnxc_session_profiling_start_time_ns(const onnxc_session *session) {
+  return session && session->profile() ? session->profile()->startTime() : 0;
+}
+
+size_t onnxc_session_profile_event_count(const onnxc_session *session) {
+  return session && session->profile() ? session->profile()->eventCount() : 0;
+}
+
+onnxc_status *onnxc_session_profile_event(const onnxc_session *session,
+                                          size_t index,
+                                          onnxc_profile_event *event) {
+  return guarded([&]() -> Status {
+    if (Status status = needProfile(session))
+      return status;
+    if (!event)
+      return isNull("event");
+    if (!session->profile()->event(index, *event))
+      return invalidArgument("there is no event " + std::to_string(index));
+    return nullptr;
+  });
+}
+
+onnxc_status *onnxc_session_end_profiling(onnxc_session *session,
+                                          const char *path) {
+  return guarded([&]() -> Status {
+    if (Status status = needProfile(session))
+      return status;
+    if (!path)
+      return isNull("path");
+    return session->profile()->finish(path);
   });
 }

@@ -130,6 +130,16 @@ static bool areInfosSound(const onnxc_value_info *infos, size_t count) {
   return true;
 }
 
+static bool areKernelsSound(const onnxc_kernel_info *kernels, size_t count) {
+  if (count && !kernels)
+    return false;
+  for (size_t i = 0; i < count; ++i)
+    if (!kernels[i].kind || !kernels[i].shapes ||
+        (kernels[i].node_count && (!kernels[i].nodes || !kernels[i].operators)))
+      return false;
+  return true;
+}
+
 Status checkModel(const onnxc_model *model, const std::string &name) {
   if (!model || model->magic != ONNXC_MODEL_MAGIC)
     return loadError(name, "it does not hold a model");
@@ -143,6 +153,7 @@ Status checkModel(const onnxc_model *model, const std::string &name) {
   if (!model->run || !model->plan ||
       !areInfosSound(model->inputs, model->input_count) ||
       !areInfosSound(model->outputs, model->output_count) ||
+      !areKernelsSound(model->kernels, model->kernel_count) ||
       (model->metadata_count && !model->metadata))
     return loadError(name, "its description of the model is damaged");
   return nullptr;

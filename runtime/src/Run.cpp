@@ -72,6 +72,16 @@ onnxc_services Run::makeServices() {
   return services;
 }
 
+void Run::addProfiling(onnxc_services &services) {
+  services.kernel_begin = [](void *context, const onnxc_kernel_info *) {
+    static_cast<Run *>(context)->runProfile.begin();
+  };
+  services.kernel_end = [](void *context, const onnxc_kernel_info *kernel,
+                           int64_t flops, int64_t bytes, const int64_t *sizes) {
+    static_cast<Run *>(context)->runProfile.end(kernel, flops, bytes, sizes);
+  };
+}
+
 Status Run::bindOutputs(const size_t *indices, size_t count,
                         onnxc_tensor **outputs) {
   for (size_t i = 0; i < values.size(); ++i) {
@@ -161,7 +171,7 @@ void Run::reset() {
 
 Status Run::execute(const onnxc_value *inputs, const size_t *indices,
                     size_t count, onnxc_tensor **outputs, ThreadPool *pool,
-                    int maxThreads) {
+                    int maxThreads, Profile *profile) {
   if (Status status = bindOutputs(indices, count, outputs))
     return status;
   this->pool = pool;
@@ -170,13 +180,22 @@ Status Run::execute(const onnxc_value *inputs, const size_t *indices,
   services.context = this;
   if (!pool || maxThreads == 1)
     services.parallel_for = nullptr;
+  if (profile && !profile->isRecording())
+    profile = nullptr;
+  if (profile) {
+    runProfile.clear();
+    addProfiling(services);
+  }
 
   onnxc_error error;
   error.status = ONNXC_MODEL_OK;
   error.message[0] = '\0';
   error.message[sizeof error.message - 1] = '\0';
+  int64_t begin = profile ? clockNanoseconds() : 0;
   int32_t code =
       model.run(&services, inputs, values.data(), nullptr, 0, &error);
+  if (profile)
+    profile->add(runProfile, begin, clockNanoseconds());
   Status status = code == ONNXC_MODEL_OK ? handOut(indices, count, outputs)
                   : !complaint.empty()   ? invalidArgument(complaint)
                                          : modelStatus(code, error.message);

@@ -3,6 +3,7 @@
 #define ONNXC_RUNTIME_SRC_RUN_H
 
 #include "Memory.h"
+#include "Profile.h"
 #include "Status.h"
 #include "ThreadPool.h"
 
@@ -20,9 +21,11 @@ public:
   explicit Run(const onnxc_model &model);
 
   /// Runs the model on inputs that were checked. `indices` says which outputs
-  /// go to `outputs`; an entry that is not null provides the memory.
+  /// go to `outputs`; an entry that is not null provides the memory. `profile`,
+  /// where it is not null, gets the times of the kernels.
   Status execute(const onnxc_value *inputs, const size_t *indices, size_t count,
-                 onnxc_tensor **outputs, ThreadPool *pool, int maxThreads);
+                 onnxc_tensor **outputs, ThreadPool *pool, int maxThreads,
+                 Profile *profile);
 
   // Reused by the session while it prepares the run.
   std::vector<onnxc_value> inputs;
@@ -44,6 +47,7 @@ private:
   void *keep(size_t bytes);
   void *outputMemory(size_t index, const onnxc_value &value, size_t bytes);
   static onnxc_services makeServices();
+  static void addProfiling(onnxc_services &services);
 
   const onnxc_model &model;
   Workspace workspace;
@@ -52,6 +56,7 @@ private:
   std::vector<Destination> destinations;  // likewise
   ThreadPool *pool = nullptr;
   int maxThreads = 0;
+  RunProfile runProfile;
   std::string complaint; // says more than the model's own message
 };
 

@@ -57,6 +57,8 @@ onnxc_session::onnxc_session(std::unique_ptr<LoadedModel> loadedModel,
     inputIndex.emplace(model.inputs[i].name, i);
   for (size_t i = 0; i < model.output_count; ++i)
     outputIndex.emplace(model.outputs[i].name, i);
+  if (options.profiling)
+    recorder = std::make_unique<Profile>();
   int threads = options.threads ? options.threads : defaultThreadCount();
   if (threads > 1)
     pool = std::make_unique<ThreadPool>(threads, options.spinning);
@@ -129,7 +131,7 @@ Status onnxc_session::execute(const onnxc_run_options *options,
   if (Status status = inputCheck.check(inputs, run.symbolValues))
     return status;
   return run.execute(inputs, outputIndices, outputCount, outputs, pool.get(),
-                     options ? options->maxThreads : 0);
+                     options ? options->maxThreads : 0, recorder.get());
 }
 
 Status onnxc_session::run(const onnxc_run_options *options,

@@ -14,6 +14,7 @@
 struct onnxc_session_options {
   int32_t threads = 0;
   bool spinning = true;
+  bool profiling = false;
 };
 
 struct onnxc_run_options {
@@ -31,6 +32,8 @@ public:
 
   const onnxc_model &model() const { return compiled; }
   const onnxc_metadata &metadata() const { return facts; }
+  /// Null unless the options asked for it.
+  onnxc::runtime::Profile *profile() const { return recorder.get(); }
   int threadCount() const { return pool ? pool->threadCount() : 1; }
   ptrdiff_t findInput(const char *name) const;
   ptrdiff_t findOutput(const char *name) const;
@@ -62,6 +65,7 @@ private:
   onnxc::runtime::InputCheck inputCheck;
   Index inputIndex, outputIndex;
   std::unique_ptr<onnxc::runtime::ThreadPool> pool; // null: one thread
+  std::unique_ptr<onnxc::runtime::Profile> recorder;
   std::mutex mutex;
   std::vector<std::unique_ptr<Run>> idle;
 };

@@ -1,11 +1,11 @@
 //===- OutlineKernels.cpp - One function per distinct kernel --------------===//
 
+#include "compiler/codegen/cpu/FindKernels.h"
 #include "compiler/codegen/cpu/KernelEmitter.h"
 #include "compiler/codegen/cpu/LinalgNest.h"
 #include "compiler/codegen/cpu/Passes.h"
 #include "compiler/codegen/cpu/ResolveView.h"
 #include "compiler/codegen/cpu/Target.h"
-#include "dialects/kernel/KernelDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -14,7 +14,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -28,36 +27,6 @@ using namespace onnxc;
 
 /// Elements moved or operations below which a thread is not worth waking.
 static constexpr int64_t grainWork = 32 * 1024;
-
-static bool isKernel(Operation *op) {
-  return isa<linalg::LinalgOp, kernel::MatmulOp, kernel::ConvOp,
-             kernel::WinogradInputOp, kernel::WinogradConvOp,
-             kernel::DepthwiseConvOp, kernel::PoolOp, kernel::PadOp,
-             kernel::PadBorderOp>(op);
-}
-
-/// A loop nest that only computes, loads and stores: a kernel of its own, run
-/// by one thread.
-static bool isPlainNest(Operation *op) {
-  if (!isa<scf::ForOp, scf::WhileOp>(op))
-    return false;
-  auto isMemref = [](Type type) { return isa<BaseMemRefType>(type); };
-  if (llvm::any_of(op->getResultTypes(), isMemref) ||
-      llvm::any_of(op->getOperandTypes(), isMemref))
-    return false;
-  bool touchesMemory = false;
-  WalkResult plain = op->walk([&](Operation *inner) {
-    touchesMemory |= isa<memref::LoadOp, memref::StoreOp>(inner);
-    if (isa<memref::LoadOp, memref::StoreOp, memref::DimOp,
-            ViewLikeOpInterface>(inner) ||
-        isa_and_nonnull<scf::SCFDialect>(inner->getDialect()) || isPure(inner))
-      return WalkResult::advance();
-    StringRef dialect = inner->getName().getDialectNamespace();
-    return dialect == "arith" || dialect == "math" ? WalkResult::advance()
-                                                   : WalkResult::interrupt();
-  });
-  return touchesMemory && !plain.wasInterrupted();
-}
 
 namespace {
 
@@ -559,15 +528,7 @@ LogicalResult Outliner::run() {
                            copy.getTarget());
     copy.erase();
   }
-  SmallVector<Operation *> ops;
-  entry.walk<WalkOrder::PreOrder>([&](Operation *op) {
-    if (isKernel(op) || isPlainNest(op)) {
-      ops.push_back(op);
-      return WalkResult::skip();
-    }
-    return WalkResult::advance();
-  });
-  for (Operation *op : ops)
+  for (Operation *op : findKernels(entry))
     if (failed(isKernel(op) ? outline(op) : outlineNest(op)))
       return failure();
   return success();

@@ -58,6 +58,31 @@ def OutlineKernels : Pass<"outline-kernels", "mlir::ModuleOp"> {
     "mlir::vector::VectorDialect"];
 }
 
+def ProfileKernels : Pass<"profile-kernels", "mlir::ModuleOp"> {
+  let summary = "Put time stamps around each kernel";
+  let description = [{
+    Before and after each operation that outline-kernels will make a call of,
+    calls the shell, which tells the host: which kernel, its floating-point
+    operations and bytes (computed from the dims), and the sizes that only this
+    run knows. What does not change from run to run is listed in the module's
+    attribute `onnxc.kernels`, which becomes the model's table of kernels: the
+    nodes that were fused into it, from its locations, and its shapes. Runs only when
+    asked for (`--profile`): a model without it has no trace of it.
+
+    ```mlir
+    // before
+    linalg.exp ins(%a : memref<?x8xf32>) outs(%b : memref<?x8xf32>)
+    // after
+    call @onnxc_shell_kernel_begin(%frame, %c0)
+    linalg.exp ins(%a : memref<?x8xf32>) outs(%b : memref<?x8xf32>)
+    call @onnxc_shell_kernel_end(%frame, %c0, %flops, %bytes, %sizes)
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::func::FuncDialect",
+    "mlir::LLVM::LLVMDialect", "mlir::memref::MemRefDialect"];
+}
+
 def ExpandMath : Pass<"expand-math", "mlir::ModuleOp"> {
   let summary = "Write elementary functions as arithmetic, or as calls of the shell's own";
   let description = [{

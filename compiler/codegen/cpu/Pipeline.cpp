@@ -36,7 +36,10 @@ void onnxc::buildToLlvmPipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-void onnxc::buildCpuCodegenPipeline(OpPassManager &pm, const Target &target) {
+void onnxc::buildCpuCodegenPipeline(OpPassManager &pm, const Target &target,
+                                    bool profile) {
+  if (profile)
+    pm.addPass(createProfileKernels());
   OutlineKernelsOptions options;
   options.vectorBits = target.vectorBits;
   options.vectorRegisters = target.vectorRegisters;
@@ -54,6 +57,7 @@ void onnxc::registerCpuCodegenPipelines() {
                              "The planned entry function to the LLVM dialect",
                              [](OpPassManager &pm) {
                                Target target{"", "", "", "", 512, 32};
-                               buildCpuCodegenPipeline(pm, target);
+                               buildCpuCodegenPipeline(pm, target,
+                                                       /*profile=*/false);
                              });
 }

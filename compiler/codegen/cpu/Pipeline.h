@@ -9,8 +9,9 @@ namespace onnxc {
 struct Target;
 
 /// From the planned entry function to the LLVM dialect: kernels as functions,
-/// then everything lowered.
-void buildCpuCodegenPipeline(mlir::OpPassManager &pm, const Target &target);
+/// then everything lowered. `profile`: with time stamps around each kernel.
+void buildCpuCodegenPipeline(mlir::OpPassManager &pm, const Target &target,
+                             bool profile);
 
 /// `cpu-codegen` for onnxc-opt: the same for 512-bit vectors.
 void registerCpuCodegenPipelines();

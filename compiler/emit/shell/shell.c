@@ -147,6 +147,22 @@ int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message) {
   return frame->status;
 }
 
+void onnxc_shell_kernel_begin(onnxc_frame *frame, int64_t index) {
+  const onnxc_services *services = frame->services;
+  if (services && services->kernel_begin)
+    services->kernel_begin(services->context,
+                           &onnxc_generated_model.kernels[index]);
+}
+
+void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
+                            int64_t bytes, const int64_t *sizes) {
+  const onnxc_services *services = frame->services;
+  if (services && services->kernel_end)
+    services->kernel_end(services->context,
+                         &onnxc_generated_model.kernels[index], flops, bytes,
+                         sizes);
+}
+
 static int32_t reject(onnxc_error *error, const char *message) {
   onnxc_line line = onnxc_line_begin(error, ONNXC_MODEL_INVALID_ARGUMENT);
   onnxc_line_text(&line, message);

@@ -51,6 +51,9 @@ void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
                           void *argument);
 int32_t onnxc_shell_status(onnxc_frame *frame);
 int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message);
+void onnxc_shell_kernel_begin(onnxc_frame *frame, int64_t index);
+void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
+                            int64_t bytes, const int64_t *sizes);
 
 /* The entry points of onnxc_model. */
 int32_t onnxc_shell_plan(const onnxc_value *inputs, onnxc_value *outputs,

@@ -101,6 +101,12 @@ ONNXC_API onnxc_status *
 onnxc_session_options_set_spinning(onnxc_session_options *options,
                                    int32_t enable);
 
+/* Whether the session records when each kernel ran (default 0). Creating a
+ * session of a model that was not compiled with --profile then fails. */
+ONNXC_API onnxc_status *
+onnxc_session_options_set_profiling(onnxc_session_options *options,
+                                    int32_t enable);
+
 typedef struct onnxc_run_options onnxc_run_options;
 
 ONNXC_API onnxc_status *onnxc_run_options_create(onnxc_run_options **options);
@@ -235,6 +241,35 @@ ONNXC_API onnxc_status *onnxc_session_plan(onnxc_session *session,
                                            const onnxc_value *inputs,
                                            onnxc_value *outputs,
                                            size_t *workspace_bytes);
+
+/*===----------------------------------------------------------------------===
+ * Profiles
+ *
+ * What a session records that was created with profiling on, until
+ * onnxc_session_end_profiling or a million kernels.
+ *===----------------------------------------------------------------------===*/
+
+/* One kernel of one run. Times are nanoseconds from the session's creation. */
+typedef struct onnxc_profile_event {
+  const onnxc_kernel_info *kernel; /* valid as long as the session */
+  const int64_t *sizes; /* kernel->size_count; valid until the next run ends */
+  int64_t begin_ns, end_ns;
+  int64_t flops, bytes; /* 0 where not known */
+  int64_t run;          /* counts from 0, in the order in which runs end */
+} onnxc_profile_event;
+
+/* When recording began, in nanoseconds since 1970; 0 without profiling. */
+ONNXC_API int64_t
+onnxc_session_profiling_start_time_ns(const onnxc_session *session);
+ONNXC_API size_t
+onnxc_session_profile_event_count(const onnxc_session *session);
+ONNXC_API onnxc_status *
+onnxc_session_profile_event(const onnxc_session *session, size_t index,
+                            onnxc_profile_event *event);
+/* Writes what was recorded to a file in Chrome's trace format (open it in
+ * ui.perfetto.dev or chrome://tracing), and stops recording. */
+ONNXC_API onnxc_status *onnxc_session_end_profiling(onnxc_session *session,
+                                                    const char *path);
 
 #ifdef __cplusplus
 } /* extern "C" */

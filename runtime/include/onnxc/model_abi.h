@@ -18,8 +18,9 @@
 extern "C" {
 #endif
 
-/* Version of everything in this header. A loader accepts its own version only. */
-#define ONNXC_ABI_VERSION 1u
+/* Version of everything in this header. A loader accepts its own version only.
+ */
+#define ONNXC_ABI_VERSION 2u
 
 /* "ONNXCMDL", little-endian. */
 #define ONNXC_MODEL_MAGIC UINT64_C(0x4c444d43584e4e4f)
@@ -72,7 +73,8 @@ typedef enum onnxc_value_kind {
  *
  * data:  elements, row-major, contiguous, naturally aligned, not owned. May be
  *        NULL when a dimension is 0.
- * bytes: size of the memory at data. For an input at least the tensor's size. */
+ * bytes: size of the memory at data. For an input at least the tensor's size.
+ */
 typedef struct onnxc_value {
   uint32_t kind;     /* onnxc_value_kind */
   int32_t elem_type; /* onnxc_elem_type */
@@ -95,6 +97,20 @@ typedef struct onnxc_error {
   int32_t status; /* onnxc_model_status */
   char message[508];
 } onnxc_error;
+
+/* A piece of generated code that computes one node of the model, a part of one,
+ * or several at once (fused). Models compiled with --profile list theirs. */
+typedef struct onnxc_kernel_info {
+  const char *kind; /* "conv", "elementwise", "transpose" */
+  /* The nodes that it computes, in order; none for what belongs to no node. */
+  size_t node_count;
+  const char *const *nodes;     /* their names */
+  const char *const *operators; /* their operators: "Conv" */
+  /* What it reads and writes, as laid out in memory, "f32[?,8], f32[8] ->
+   * f32[?,8]"; each '?' is a size that a run tells. */
+  const char *shapes;
+  size_t size_count; /* the number of '?' */
+} onnxc_kernel_info;
 
 /* What the host offers to a running model. Any pointer may be NULL; the whole
  * table may be absent: then the model runs on the calling thread, in the
@@ -124,9 +140,18 @@ typedef struct onnxc_services {
    * [0, count) once, possibly on several threads at a time, and returns when
    * all have returned. A range is at least `grain` long, the last excepted. */
   void (*parallel_for)(void *context, int64_t count, int64_t grain,
-                       void (*body)(void *argument, int64_t begin,
-                                    int64_t end),
+                       void (*body)(void *argument, int64_t begin, int64_t end),
                        void *argument);
+
+  /* Called by a model compiled with --profile before and after each kernel,
+   * on the thread that runs the model.
+   *
+   * flops, bytes: floating-point operations, and bytes read and written; 0
+   *          where not known.
+   * sizes:   kernel->size_count numbers, valid during the call. */
+  void (*kernel_begin)(void *context, const onnxc_kernel_info *kernel);
+  void (*kernel_end)(void *context, const onnxc_kernel_info *kernel,
+                     int64_t flops, int64_t bytes, const int64_t *sizes);
 } onnxc_services;
 
 /* What a model says of an input or output. */
@@ -200,6 +225,11 @@ typedef struct onnxc_model {
   int32_t (*run)(const onnxc_services *services, const onnxc_value *inputs,
                  onnxc_value *outputs, void *workspace, size_t workspace_bytes,
                  onnxc_error *error);
+
+  /* The kernels that report their times; none unless compiled with --profile.
+   */
+  size_t kernel_count;
+  const onnxc_kernel_info *kernels;
 } onnxc_model;
 
 /* The one exported symbol. (An object made with --emit=obj exports it under a

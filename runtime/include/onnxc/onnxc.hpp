@@ -96,6 +96,11 @@ public:
     detail::check(onnxc_session_options_set_spinning(handle.get(), enable));
     return *this;
   }
+  /// Record when each kernel runs; the model must be compiled with --profile.
+  SessionOptions &EnableProfiling(bool enable = true) {
+    detail::check(onnxc_session_options_set_profiling(handle.get(), enable));
+    return *this;
+  }
   operator const onnxc_session_options *() const { return handle.get(); }
 
 private:
@@ -326,6 +331,23 @@ public:
     for (size_t i = 0; i < outputs.size(); ++i)
       if (!outputs[i].tensor)
         outputs[i] = Value(tensors[i]);
+  }
+
+  /// When recording began, in nanoseconds since 1970; 0 without profiling.
+  int64_t GetProfilingStartTimeNs() const {
+    return onnxc_session_profiling_start_time_ns(handle.get());
+  }
+  /// What was recorded; an event's `sizes` are valid until the next run ends.
+  std::vector<onnxc_profile_event> GetProfile() const {
+    std::vector<onnxc_profile_event> events(
+        onnxc_session_profile_event_count(handle.get()));
+    for (size_t i = 0; i < events.size(); ++i)
+      detail::check(onnxc_session_profile_event(handle.get(), i, &events[i]));
+    return events;
+  }
+  /// Writes what was recorded as a Chrome trace, and stops recording.
+  void EndProfiling(const std::string &path) {
+    detail::check(onnxc_session_end_profiling(handle.get(), path.c_str()));
   }
 
   operator onnxc_session *() const { return handle.get(); }

@@ -98,7 +98,9 @@ static const onnxc_model model = {ONNXC_MODEL_MAGIC,
                                   2,
                                   outputs,
                                   plan,
-                                  run};
+                                  run,
+                                  0,
+                                  0};
 
 __attribute__((visibility("default"))) const onnxc_model *
 onnxc_get_model(void) {

@@ -67,6 +67,11 @@ static void add_range(void *argument, int64_t begin, int64_t end) {
     add->to[i] = add->x[i] + add->y[i];
 }
 
+static const char *const nodes[] = {"add1", "a \"quoted\" name"};
+static const char *const operators[] = {"Add", "Relu"};
+static const onnxc_kernel_info kernel = {
+    "elementwise", 2, nodes, operators, "f32[?] -> f32[4]", 1};
+
 static int32_t run(const onnxc_services *services, const onnxc_value *in,
                    onnxc_value *out, void *workspace, size_t workspace_bytes,
                    onnxc_error *error) {
@@ -97,10 +102,14 @@ static int32_t run(const onnxc_services *services, const onnxc_value *in,
 
   struct add add = {in[0].data, in[1].data, workspace};
   int64_t count = count_of(&in[0]);
+  if (services && services->kernel_begin)
+    services->kernel_begin(services->context, &kernel);
   if (services && services->parallel_for)
     services->parallel_for(services->context, count, 16, add_range, &add);
   else
     add_range(&add, 0, count);
+  if (services && services->kernel_end)
+    services->kernel_end(services->context, &kernel, count, 12 * count, &count);
   float total = 0;
   for (int64_t i = 0; i < count; ++i) {
     ((float *)out[0].data)[i] = add.to[i];
@@ -133,7 +142,9 @@ static const onnxc_model model = {MODEL_MAGIC,
                                   2,
                                   outputs,
                                   plan,
-                                  run};
+                                  run,
+                                  1,
+                                  &kernel};
 
 __attribute__((visibility("default"))) const onnxc_model *
 onnxc_get_model(void) {
