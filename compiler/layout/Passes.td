@@ -79,19 +79,21 @@ def WinogradConvolutions : Pass<"winograd-convolutions", "mlir::func::FuncOp"> {
     %p = kernel.pad ins(%x : tensor<1x56x56x64xf32>) {pads = [1, 1]}
     %y = kernel.conv ins(%p, %f : tensor<1x58x58x64xf32>, tensor<1x3x3x64x64xf32>)
     // becomes
-    %v = kernel.winograd_input ins(%x) {pads = [1, 1]} -> tensor<1x28x28x1040xf32>
+    %v = kernel.winograd_input from(%c0) ins(%x) {pads = [1, 1]} -> tensor<1x28x28x1040xf32>
     %y = kernel.winograd_conv ins(%v, %u : tensor<1x28x28x1040xf32>, tensor<4x16x64x16xf32>)
     ```
+
+    Patches take four times the space of the input. Where they would not stay in the second cache, a loop over bands of
+    output rows transforms and multiplies one band at a time.
 
     It pays where the cycles saved in products outweigh those of the transforms and of reading the longer filter, which
     an estimate from channels, output size, vector width and caches decides; an unknown output size counts as large.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">,
-    Option<"cacheBytes", "cache-bytes", "int64_t", "1048576", "Size of the second-level cache">,
-    Option<"lastCacheBytes", "last-cache-bytes", "int64_t", "16777216", "Size of the last-level cache">
+    Option<"cacheBytes", "cache-bytes", "int64_t", "1048576", "Size of the second-level cache">
   ];
-  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
 }
 
 def PadInPlace : Pass<"pad-in-place", "mlir::func::FuncOp"> {

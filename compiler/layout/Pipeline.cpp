@@ -28,7 +28,6 @@ void onnxc::buildTensorPipeline(OpPassManager &pm, const Target &target) {
   WinogradConvolutionsOptions winograd;
   winograd.vectorBits = target.vectorBits;
   winograd.cacheBytes = target.l2Bytes;
-  winograd.lastCacheBytes = target.l3Bytes;
   pm.addNestedPass<func::FuncOp>(createWinogradConvolutions(winograd));
   pm.addNestedPass<func::FuncOp>(createPackWeights());
   pm.addNestedPass<func::FuncOp>(createPadInPlace());

@@ -300,11 +300,13 @@ LogicalResult WinogradConvOp::verify() {
   if (init.isDynamicDim(3) || columns < init.getDimSize(3) ||
       columns - init.getDimSize(3) >= filter.getDimSize(3))
     return emitOpError("filter does not cover the output's channels");
-  for (int dim : {1, 2})
-    if (!init.isDynamicDim(dim) &&
-        !compatible(patches.getDimSize(dim),
-                    llvm::divideCeil(init.getDimSize(dim), 2)))
-      return emitOpError("output dim ") << dim << " does not fit the patches";
+  if (!init.isDynamicDim(2) &&
+      !compatible(patches.getDimSize(2),
+                  llvm::divideCeil(init.getDimSize(2), 2)))
+    return emitOpError("output dim 2 does not fit the patches");
+  if (!init.isDynamicDim(1) && !patches.isDynamicDim(1) &&
+      2 * patches.getDimSize(1) < init.getDimSize(1))
+    return emitOpError("output has more rows than the patches give");
   return verifyEpilogue(*this, getPatches(), getFilter());
 }
 

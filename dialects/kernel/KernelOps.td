@@ -201,14 +201,15 @@ def Kernel_WinogradInputOp : Kernel_Op<"winograd_input", [DestinationStyleOpInte
     Cuts the input `[N, H, W, C]` into overlapping patches of 4x4 pixels, two apart, the first at `(-pads[0], -pads[1])`;
     pixels outside the input are zero. With d the 4x4 pixels of one channel and B the matrix of F(2x2, 3x3):
 
-    `init[n, i, j, (4a + b) * C + c] = (B^T d B)[a, b]` for patch (i, j).
+    `init[n, i, j, (4a + b) * C + c] = (B^T d B)[a, b]` for patch (first + i, j): init may hold a band of all patches.
 
     The last dim of init is 16 C + 16: the gap, which is not written, keeps neighbouring patches out of the same cache set.
   }];
-  let arguments = (ins AnyShaped:$input, AnyShaped:$init, DenseI64ArrayAttr:$pads);
+  let arguments = (ins Index:$first, AnyShaped:$input, AnyShaped:$init, DenseI64ArrayAttr:$pads);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+    `from` `(` $first `)` `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict
+    (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{
     mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
@@ -226,7 +227,8 @@ def Kernel_WinogradConvOp : Kernel_ContractionOp<"winograd_conv"> {
     init[n, 2i + y, 2j + x, oc] = epilogue((A^T m A)[y, x])
     ```
     `patches` comes from `winograd_input`, `filter` is a `kernel.weight` with `winograd`, in panels: `[P, 16, IC, W]`. Where the
-    output's height or width is odd, the last patches give one row or column.
+    output's height or width is odd, the last patches give one row or column; rows of patches that lie below the output
+    give nothing.
 
     Four outputs take 16 multiplications instead of 36; products of f32 keep the error of a direct convolution.
   }];

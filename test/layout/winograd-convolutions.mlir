@@ -1,12 +1,12 @@
-// RUN: onnxc-opt %s --winograd-convolutions=vector-bits=256 --split-input-file | FileCheck %s
+// RUN: onnxc-opt %s --winograd-convolutions="vector-bits=256 cache-bytes=2097152" --split-input-file | FileCheck %s
 
 // A padded 3x3 convolution: the padding goes into the transform, the epilogue and its operands move over.
 
 // CHECK-LABEL: func @padded
 // CHECK-SAME: %[[X:.*]]: tensor<1x56x56x64xf32>
 // CHECK-NOT: kernel.pad ins
-// CHECK: %[[V:.*]] = kernel.winograd_input ins(%[[X]] : tensor<1x56x56x64xf32>) outs(%{{.*}} : tensor<1x28x28x1040xf32>) {pads = array<i64: 1, 1>}
 // CHECK: %[[U:.*]] = kernel.weight {{.*}} {panel_axis = 0 : i64, panel_width = 16 : i64, permutation = {{.*}}, winograd} -> tensor<4x16x64x16xf32>
+// CHECK: %[[V:.*]] = kernel.winograd_input from(%{{.*}}) ins(%[[X]] : tensor<1x56x56x64xf32>) outs(%{{.*}} : tensor<1x28x28x1040xf32>) {pads = array<i64: 1, 1>}
 // CHECK: kernel.winograd_conv ins(%[[V]], %[[U]] : {{.*}}) with(%{{.*}} : tensor<64xf32>)
 // CHECK: ^bb0(%[[ACC:.*]]: f32, %[[BIAS:.*]]: f32):
 // CHECK: arith.addf %[[ACC]], %[[BIAS]]
@@ -28,11 +28,39 @@ func.func @padded(%x: tensor<1x56x56x64xf32>, %bias: tensor<64xf32>) -> tensor<1
 
 // -----
 
-// Unknown sizes: the patches are counted from those of the output.
+// Patches that would not stay in the second cache: a loop over bands of 8 rows, which divide all 112. The residual is
+// sliced as the output is.
+
+// CHECK-LABEL: func @bands
+// CHECK: scf.for %[[FIRST:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%[[OUT:.*]] = %{{.*}}) -> (tensor<1x224x224x64xf32>)
+// CHECK: %[[V:.*]] = kernel.winograd_input from(%[[FIRST]]) {{.*}} -> tensor<1x8x112x1040xf32>
+// CHECK: %[[ROW:.*]] = arith.addi %[[FIRST]], %[[FIRST]]
+// CHECK: %[[RESIDUAL:.*]] = tensor.extract_slice %{{.*}}[0, %[[ROW]], 0, 0] [1, 16, 224, 64]
+// CHECK: %[[PART:.*]] = tensor.extract_slice %[[OUT]][0, %[[ROW]], 0, 0] [1, 16, 224, 64]
+// CHECK: %[[Y:.*]] = kernel.winograd_conv ins(%[[V]], {{.*}}) with(%[[RESIDUAL]] : {{.*}}) outs(%[[PART]]
+// CHECK: %[[NEXT:.*]] = tensor.insert_slice %[[Y]] into %[[OUT]][0, %[[ROW]], 0, 0]
+// CHECK: scf.yield %[[NEXT]]
+func.func @bands(%x: tensor<1x226x226x64xf32>, %r: tensor<1x224x224x64xf32>) -> tensor<1x224x224x64xf32> {
+  %f = kernel.weight dense<1.0> : tensor<1x3x3x64x64xf32> -> tensor<1x3x3x64x64xf32>
+  %e = tensor.empty() : tensor<1x224x224x64xf32>
+  %1 = kernel.conv ins(%x, %f : tensor<1x226x226x64xf32>, tensor<1x3x3x64x64xf32>) with(%r : tensor<1x224x224x64xf32>)
+      outs(%e : tensor<1x224x224x64xf32>) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>,
+      epilogue_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>]} -> tensor<1x224x224x64xf32> epilogue {
+  ^bb0(%acc: f32, %residual: f32):
+    %s = arith.addf %acc, %residual : f32
+    kernel.yield %s : f32
+  }
+  return %1 : tensor<1x224x224x64xf32>
+}
+
+// -----
+
+// Unknown sizes: patches are counted from the output's rows and columns, a band's rows when it runs.
 
 // CHECK-LABEL: func @dynamic
-// CHECK: arith.addi
 // CHECK: arith.shrui
+// CHECK: %[[EACH:.*]] = arith.divsi %{{.*}}, %{{.*}} : index
+// CHECK: scf.for
 // CHECK: tensor.empty(%{{.*}}, %{{.*}}, %{{.*}}) : tensor<?x?x?x1040xf32>
 // CHECK: kernel.winograd_input {{.*}} {pads = array<i64: 0, 0>}
 // CHECK: kernel.winograd_conv

@@ -66,7 +66,7 @@ static Patch transformInput(Code &code, const Patch &pixels) {
 ParallelExtent onnxc::winogradInputExtent(Code &code,
                                           kernel::WinogradInputOp op,
                                           ArrayRef<BufferView> operands) {
-  const BufferView &patches = operands[1];
+  const BufferView &patches = operands.back();
   return {code.multiply(patches.sizes[0], patches.sizes[1]),
           4 * Code::known(patches.sizes[2]).value_or(typicalSize) *
               *Code::known(patches.sizes[3])};
@@ -138,7 +138,7 @@ static SmallVector<Index> inside(Code &code, Index position, Index size) {
 LogicalResult onnxc::emitWinogradInput(kernel::WinogradInputOp op,
                                        KernelBody &body) {
   Code code(body.builder, body.loc);
-  const BufferView &input = body.operands[0], &patches = body.operands[1];
+  const BufferView &input = body.operands[1], &patches = body.operands[2];
   if (!input.elementType.isF32() || !patches.elementType.isF32())
     return op.emitOpError("works on f32");
   int64_t lanes = body.target.f32Lanes();
@@ -162,7 +162,7 @@ LogicalResult onnxc::emitWinogradInput(kernel::WinogradInputOp op,
   code.loop(body.begin, body.end, 1, [&](Index unit) {
     Index image = code.divide(unit, patches.sizes[1]);
     Index patchRow = code.remainder(unit, patches.sizes[1]);
-    Index row = origin(patchRow, 0);
+    Index row = origin(code.add(patchRow, Index(body.scalars[0])), 0);
     Value rowStart =
         code.address(input.pointer, input.elementType,
                      code.add(code.multiply(image, input.strides[0]),
@@ -370,9 +370,19 @@ void OutputTransform::store(Index number, Index row, Index channel,
     code.branch(
         wholeColumn, [&] { write(height, 2); }, [&] { write(height, 1); });
   };
-  code.branch(
-      isWhole(y, plan.output.sizes[1]), [&] { writeRows(2); },
-      [&] { writeRows(1); });
+  // Patches may go on below the output.
+  Index height = plan.output.sizes[1];
+  auto knownRows = Code::known(plan.patches.sizes[1]);
+  auto knownHeight = Code::known(height);
+  bool allExist =
+      knownRows && knownHeight && *knownHeight >= 2 * *knownRows - 1;
+  auto writeExisting = [&] {
+    code.branch(
+        isWhole(y, height), [&] { writeRows(2); }, [&] { writeRows(1); });
+  };
+  if (allExist)
+    return writeExisting();
+  code.branch(code.less(y, height), writeExisting);
 }
 
 LogicalResult onnxc::emitWinogradConv(kernel::WinogradConvOp op,

@@ -8,7 +8,7 @@ def TestEmitKernel : Pass<"test-emit-kernel", "mlir::ModuleOp"> {
   let summary = "Write each function's one kernel op as code, for tests";
   let description = [{
     Calls the kernel emitters without the passes around them. A function that
-    holds one kernel op on its own contiguous memref arguments becomes two:
+    holds one kernel op on its own contiguous memref arguments, and constants, becomes two:
 
     ```mlir
     func.func @f(%a: memref<?x64xf32>, ...) { kernel.matmul ... }

@@ -23,7 +23,6 @@ struct Target {
   int64_t vectorRegisters; ///< 32 or 16
   int64_t l1Bytes = 32 * 1024;
   int64_t l2Bytes = 1024 * 1024;
-  int64_t l3Bytes = 16 * 1024 * 1024; ///< what one core can count on
   /// Whether one instruction multiplies two vectors of 16-bit integers and adds
   /// neighbouring products (x86: pmaddwd).
   bool hasPairProducts = false;

@@ -95,24 +95,36 @@ LogicalResult TestEmitKernel::convert(func::FuncOp function,
   Type pointer = LLVM::LLVMPointerType::get(&getContext());
   Type index = builder.getIndexType();
   SmallVector<Type> pointers, sizes;
+  auto isScalar = [](Value operand) {
+    Operation *constant = operand.getDefiningOp();
+    return constant && constant->hasTrait<OpTrait::ConstantLike>();
+  };
   for (Value operand : op->getOperands()) {
+    if (isScalar(operand))
+      continue;
     auto type = dyn_cast<MemRefType>(operand.getType());
     SmallVector<int64_t> strides;
     int64_t offset = 0;
     if (!type || failed(type.getStridesAndOffset(strides, offset)) ||
         (!type.getLayout().isIdentity() &&
          (offset != 0 || llvm::is_contained(strides, ShapedType::kDynamic))))
-      return op->emitOpError("operands must be memrefs, contiguous or of "
-                             "static strides");
+      return op->emitOpError("operands must be constants or memrefs, "
+                             "contiguous or of static strides");
     pointers.push_back(pointer);
     sizes.append(type.getNumDynamicDims(), index);
   }
   auto makeViews = [&](ValueRange pointerValues, ValueRange dynamic) {
     SmallVector<BufferView> views;
-    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+    size_t next = 0;
+    for (Value operand : op->getOperands()) {
+      if (isScalar(operand)) {
+        views.push_back({{}, operand.getType(), {}, {}});
+        continue;
+      }
       views.push_back(makeView(
           builder, loc, cast<MemRefType>(operand.getType()),
-          pointerValues.empty() ? Value() : pointerValues[i], dynamic));
+          pointerValues.empty() ? Value() : pointerValues[next++], dynamic));
+    }
     return views;
   };
 
@@ -142,7 +154,12 @@ LogicalResult TestEmitKernel::convert(func::FuncOp function,
   SmallVector<BufferView> views =
       makeViews(arguments.slice(2, pointers.size()),
                 arguments.drop_front(2 + pointers.size()));
-  SmallVector<Value> scalars(views.size());
+  SmallVector<Value> scalars;
+  for (Value operand : op->getOperands())
+    scalars.push_back(
+        isScalar(operand)
+            ? builder.clone(*operand.getDefiningOp())->getResult(0)
+            : Value());
   KernelBody body{builder,      loc,   target, arguments[0],
                   arguments[1], views, scalars};
   if (failed(emitKernel(op, body)))
