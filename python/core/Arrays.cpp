@@ -269,6 +269,23 @@ nb::object valueFromObject(nb::handle object, int32_t elemType,
   return result;
 }
 
+int32_t elemTypeOfDtype(nb::handle dtype) {
+  auto *descr = reinterpret_cast<PyArray_Descr *>(dtype.ptr());
+  if (!PyArray_DescrCheck(dtype.ptr()) || PyDataType_HASFIELDS(descr))
+    return ONNXC_UNDEFINED;
+  Py_INCREF(descr);
+  npy_intp none = 0;
+  nb::object empty = nb::steal(PyArray_Empty(1, &none, descr, 0));
+  if (!empty.is_valid())
+    throw nb::python_error();
+  return elemTypeOf(reinterpret_cast<PyArrayObject *>(empty.ptr()));
+}
+
+nb::object dtypeOfElemType(int32_t elemType) {
+  PyArray_Descr *descr = descrFor(elemType);
+  return descr ? nb::steal(reinterpret_cast<PyObject *>(descr)) : nb::none();
+}
+
 nb::object arrayFromTensor(onnxc_tensor *tensor, std::string &error) {
   PyObject *owner = PyCapsule_New(tensor, nullptr, releaseTensor);
   if (!owner) {

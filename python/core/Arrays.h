@@ -20,6 +20,12 @@ bool importNumpy();
 nanobind::object valueFromObject(nanobind::handle object, int32_t elemType,
                                  onnxc_value &value, std::string &error);
 
+/// The ONNX type of a numpy dtype's elements; ONNXC_UNDEFINED where it has none.
+int32_t elemTypeOfDtype(nanobind::handle dtype);
+
+/// The numpy dtype of an ONNX type; None where numpy has none.
+nanobind::object dtypeOfElemType(int32_t elemType);
+
 /// An array in the memory of `tensor`, which it owns. On failure the tensor is
 /// released, `error` is set and the object is invalid.
 nanobind::object arrayFromTensor(onnxc_tensor *tensor, std::string &error);

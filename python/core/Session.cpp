@@ -185,7 +185,10 @@ public:
     return result;
   }
 
-  nb::list run(nb::handle outputNames, nb::dict feeds, int maxThreads) {
+  /// `targets`: None, or for each output asked for None or an array of its
+  /// type, in whose memory the result goes.
+  nb::list run(nb::handle outputNames, nb::dict feeds, int maxThreads,
+               nb::handle targets) {
     std::vector<onnxc_value> values(inputs.size());
     std::vector<nb::object> keepAlive;
     keepAlive.reserve(inputs.size());
@@ -198,6 +201,7 @@ public:
     std::vector<size_t> wanted = outputIndices(outputNames);
     size_t count = wanted.empty() ? outputIndex.size() : wanted.size();
     Outputs outputs(count);
+    std::vector<nb::object> arrays = wrapTargets(targets, outputs);
     RunOptions options(maxThreads);
     onnxc_status *status;
     {
@@ -210,10 +214,16 @@ public:
     check(status);
 
     nb::list result;
-    for (onnxc_tensor *&tensor : outputs.tensors) {
+    for (size_t i = 0; i < count; ++i) {
+      onnxc_tensor *tensor = outputs.tensors[i];
+      if (arrays[i].is_valid()) {
+        checkShape(*onnxc_tensor_view(tensor), arrays[i]);
+        result.append(arrays[i]);
+        continue;
+      }
       std::string error;
       nb::object array = arrayFromTensor(tensor, error);
-      tensor = nullptr; // the array owns it, or it has been released
+      outputs.tensors[i] = nullptr; // owned by the array, or released
       if (!array.is_valid())
         raise("NotImplemented", error);
       result.append(array);
@@ -244,6 +254,50 @@ private:
       raise("InvalidArgument",
             "input '" + std::string(info.name) + "': " + error);
     keepAlive.push_back(std::move(array));
+  }
+
+  /// Makes tensors of the arrays in `targets`, which it returns.
+  static std::vector<nb::object> wrapTargets(nb::handle targets,
+                                             Outputs &outputs) {
+    std::vector<nb::object> arrays(outputs.tensors.size());
+    if (targets.is_none())
+      return arrays;
+    size_t position = 0;
+    for (nb::handle target : targets) {
+      if (position == arrays.size())
+        break;
+      size_t i = position++;
+      if (target.is_none())
+        continue;
+      onnxc_value value;
+      std::string error;
+      nb::object array =
+          valueFromObject(target, ONNXC_UNDEFINED, value, error);
+      // Only memory that is the array's own can receive a result.
+      if (!array.is_valid() || !array.is(target) ||
+          !nb::cast<bool>(target.attr("flags").attr("writeable")))
+        raise("InvalidArgument",
+              error.empty() ? "an output's memory is not contiguous, not "
+                              "writeable, or of a packed type"
+                            : error);
+      check(onnxc_tensor_wrap(value.elem_type, value.dims,
+                              static_cast<size_t>(value.rank), value.data,
+                              value.bytes, &outputs.tensors[i]));
+      arrays[i] = std::move(array);
+    }
+    return arrays;
+  }
+
+  static void checkShape(const onnxc_value &result, nb::handle array) {
+    nb::list dims;
+    for (int64_t i = 0; i < result.rank; ++i)
+      dims.append(result.dims[i]);
+    nb::object given = array.attr("shape");
+    if (!given.equal(nb::tuple(dims)))
+      raise("InvalidArgument",
+            "OrtValue shape verification failed. Current shape:" +
+                std::string(nb::repr(given).c_str()) +
+                " Requested shape:" + nb::repr(dims).c_str());
   }
 
   [[noreturn]] void raiseMissing(nb::dict feeds) {
@@ -293,9 +347,13 @@ NB_MODULE(_core, module) {
       .def("profiling_start_time_ns", &Session::profilingStartTime)
       .def("end_profiling", &Session::endProfiling)
       .def("run", &Session::run, nb::arg("output_names").none(),
-           nb::arg("feeds"), nb::arg("max_threads") = 0);
+           nb::arg("feeds"), nb::arg("max_threads") = 0,
+           nb::arg("targets").none() = nb::none());
   module.def("version", &onnxc_version);
   module.def("default_thread_count", &onnxc_default_thread_count);
+  module.def("elem_type_name", &onnxc_elem_type_name);
+  module.def("elem_type_of", &elemTypeOfDtype);
+  module.def("dtype_of", &dtypeOfElemType);
   module.def("check_file", [](const std::string &path) {
     check(onnxc_check_file(path.c_str()));
   });

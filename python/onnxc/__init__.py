@@ -6,11 +6,13 @@ The sessions here are spelled and behave as those of the package onnxruntime::
     outputs = session.run(None, {"x": array})
 """
 
+from onnxc._binding import IOBinding
 from onnxc._compile import cache_path, compile
 from onnxc._core import version as _version
 from onnxc._errors import CompileError
 from onnxc._options import ExecutionMode, ExecutionOrder, GraphOptimizationLevel, RunOptions, SessionOptions
 from onnxc._session import InferenceSession, ModelMetadata, NodeArg
+from onnxc._values import OrtDevice, OrtValue
 
 __version__ = _version()
 
@@ -19,9 +21,12 @@ __all__ = [
     "ExecutionMode",
     "ExecutionOrder",
     "GraphOptimizationLevel",
+    "IOBinding",
     "InferenceSession",
     "ModelMetadata",
     "NodeArg",
+    "OrtDevice",
+    "OrtValue",
     "RunOptions",
     "SessionOptions",
     "cache_path",
@@ -30,10 +35,12 @@ __all__ = [
     "enable_telemetry_events",
     "get_all_providers",
     "get_available_providers",
+    "get_build_info",
     "get_device",
     "get_version_string",
     "set_default_logger_severity",
     "set_default_logger_verbosity",
+    "set_global_thread_pool_sizes",
     "set_seed",
 ]
 
@@ -54,6 +61,14 @@ def get_version_string() -> str:
     return __version__
 
 
+def get_build_info() -> str:
+    return f"onnxc {__version__}"
+
+
+def set_global_thread_pool_sizes(intra_op_num_threads: int, inter_op_num_threads: int) -> None:
+    """Accepted; each session has threads of its own."""
+
+
 def disable_telemetry_events() -> None:
     """There is no telemetry."""
 
@@ -65,7 +80,7 @@ def enable_telemetry_events() -> None:
 def set_default_logger_severity(severity: int) -> None:
     """Accepted; the runtime writes no log."""
     if not 0 <= severity <= 4:
-        raise ValueError(f"severity {severity} is not one of 0 to 4")
+        raise RuntimeError("Invalid logging severity. 0:Verbose, 1:Info, 2:Warning, 3:Error, 4:Fatal")
 
 
 def set_default_logger_verbosity(verbosity: int) -> None:

@@ -55,3 +55,19 @@ class Incompatible(Fail):
 
 class CompileError(Exception):
     """The compiler refused a model. The message is one line."""
+
+
+class ModelLoadCanceled(Exception):
+    pass
+
+
+class ModelRequiresCompilation(Exception):
+    pass
+
+
+class DeviceReset(Exception):
+    pass
+
+
+__all__ = [name for name, value in list(globals().items()) if isinstance(value, type)]
+ALL = tuple(globals()[name] for name in __all__)

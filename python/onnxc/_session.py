@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from onnxc import _compile, _core, _errors
+from onnxc._binding import IOBinding
 from onnxc._options import RunOptions, SessionOptions
+from onnxc._values import OrtValue
 
 _ELF = b"\x7fELF"
 
@@ -94,9 +96,41 @@ class InferenceSession:
         """The outputs named (None or [] means all), as numpy arrays."""
         if run_options is None:
             return self._run(output_names, input_feed)
-        if run_options.terminate:
+        self._refuse_terminated(run_options)
+        return self._run(output_names, input_feed, _max_threads(run_options))
+
+    @staticmethod
+    def _refuse_terminated(run_options: RunOptions | None) -> None:
+        if run_options is not None and run_options.terminate:
             raise _errors.Fail("Exiting due to terminate flag being set to true.")
-        return self._run(output_names, input_feed, int(run_options._config.get("onnxc.max_threads", "0")))
+
+    def run_with_ort_values(
+        self,
+        output_names: Sequence[str] | None,
+        input_dict_ort_values: dict[str, OrtValue],
+        run_options: RunOptions | None = None,
+    ) -> list[OrtValue]:
+        """The same on OrtValues."""
+        feeds = {name: value.numpy() for name, value in input_dict_ort_values.items()}
+        return [OrtValue(array) for array in self.run(output_names, feeds, run_options)]
+
+    def io_binding(self) -> IOBinding:
+        return IOBinding(self)
+
+    def run_with_iobinding(self, iobinding: IOBinding, run_options: RunOptions | None = None) -> None:
+        """Runs on what is bound, and leaves the results there."""
+        names = list(iobinding._targets)
+        if not names:
+            raise RuntimeError("Error in execution: At least one output should be requested.")
+        self._refuse_terminated(run_options)
+        feeds = {name: value.numpy() for name, value in iobinding._inputs.items()}
+        targets = [value.numpy() if value is not None else None for value in iobinding._targets.values()]
+        try:
+            arrays = self._run(names, feeds, _max_threads(run_options), targets)
+        except (ValueError, *_errors.ALL) as error:
+            raise RuntimeError(f"Error in execution: {error}") from None
+        bound = zip(names, iobinding._targets.values(), arrays, strict=True)
+        iobinding._results = {name: value or OrtValue(array) for name, value, array in bound}
 
     def get_inputs(self) -> list[NodeArg]:
         return self._inputs
@@ -140,6 +174,10 @@ class InferenceSession:
 
     def disable_fallback(self) -> None:
         """Accepted; there is nothing to fall back to."""
+
+
+def _max_threads(run_options: RunOptions | None) -> int:
+    return int(run_options._config.get("onnxc.max_threads", "0")) if run_options is not None else 0
 
 
 def _is_library(path: str) -> bool:

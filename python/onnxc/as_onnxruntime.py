@@ -10,7 +10,8 @@ import sys
 import types
 
 import onnxc
-from onnxc import _errors
+from onnxc import capi
+from onnxc.capi import _pybind_state, onnxruntime_inference_collection, onnxruntime_pybind11_state
 
 
 def install() -> types.ModuleType:
@@ -20,18 +21,7 @@ def install() -> types.ModuleType:
         if getattr(present, "__onnxc__", False):
             return present
         raise ImportError("onnxruntime has been imported already; install the stand-in before that")
-    errors = {name: value for name, value in vars(_errors).items() if isinstance(value, type)}
     public = {name: getattr(onnxc, name) for name in onnxc.__all__}
-
-    state = types.ModuleType("onnxruntime.capi.onnxruntime_pybind11_state", "Stand-in made by onnxc.")
-    vars(state).update(errors, **public)
-    inference = types.ModuleType("onnxruntime.capi.onnxruntime_inference_collection", "Stand-in made by onnxc.")
-    vars(inference).update(public)
-    capi = types.ModuleType("onnxruntime.capi", "Stand-in made by onnxc.")
-    capi.__path__ = []
-    capi._pybind_state = capi.onnxruntime_pybind11_state = state
-    capi.onnxruntime_inference_collection = inference
-
     module = types.ModuleType("onnxruntime", "Stand-in made by onnxc.")
     vars(module).update(public)
     module.__all__ = list(public)
@@ -44,9 +34,9 @@ def install() -> types.ModuleType:
         {
             "onnxruntime": module,
             "onnxruntime.capi": capi,
-            "onnxruntime.capi._pybind_state": state,
-            "onnxruntime.capi.onnxruntime_pybind11_state": state,
-            "onnxruntime.capi.onnxruntime_inference_collection": inference,
+            "onnxruntime.capi._pybind_state": _pybind_state,
+            "onnxruntime.capi.onnxruntime_pybind11_state": onnxruntime_pybind11_state,
+            "onnxruntime.capi.onnxruntime_inference_collection": onnxruntime_inference_collection,
         }
     )
     return module
