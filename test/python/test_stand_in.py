@@ -37,6 +37,31 @@ def test_a_published_package_reads_a_page(cache: Path) -> None:
     assert len(list(cache.iterdir())) == 3
 
 
+def test_a_published_package_identifies_files(cache: Path, tmp_path: Path) -> None:
+    """magika as it is, with its model standard_v3_3: the same labels as with onnxruntime."""
+    made = {
+        "data.json": json.dumps({"users": [{"name": "Ada", "id": 1}, {"name": "Alan", "id": 2}]}, indent=2).encode(),
+        "table.csv": b"name,age,city\nAda,36,London\nAlan,41,Wilmslow\nGrace,85,Arlington\n" * 8,
+        "page.html": b"<!DOCTYPE html><html><head><title>A page</title></head><body><p>Text.</p></body></html>\n",
+        "noise": np.random.default_rng(5).bytes(5000),
+        "short": b"ab",
+        "empty": b"",
+    }
+    for name, content in made.items():
+        (tmp_path / name).write_bytes(content)
+    present = ["README.md", "LICENSE", "python/onnxc/_session.py", "runtime/src/Run.cpp", "test/models/sample.png"]
+    files = [*(ROOT / name for name in present), *(tmp_path / name for name in made)]
+    script = ROOT / "test" / "python" / "identify.py"
+    reference = json.loads(python(script, *files))
+    ours = json.loads(python("-m", "onnxc.run_as_onnxruntime", script, *files))
+    assert reference["onnxruntime"] and not ours["onnxruntime"]
+    assert reference["model"] == "standard_v3_3"
+    assert {"markdown", "python", "cpp", "png", "json", "csv", "html", "empty"} <= set(reference["labels"])
+    assert ours["labels"] == reference["labels"]
+    np.testing.assert_allclose(ours["scores"], reference["scores"], atol=1e-4)
+    assert len(list(cache.iterdir())) == 1
+
+
 SCRIPT = """
 import sys
 import numpy as np
