@@ -1,4 +1,4 @@
-//===- Gathers.cpp - Gather*, Scatter*, Compress, NonZero, TopK -----------===//
+//===- Gathers.cpp - Gather*, Scatter*, Compress, NonZero -----------------===//
 
 #include "compiler/lower/Elementwise.h"
 
@@ -226,90 +226,6 @@ static LogicalResult lowerScatterND(Lowering &l, OnnxNode n) {
   return success();
 }
 
-/// k passes: each finds, along the axis, the best element after the one that
-/// the pass before found.
-static LogicalResult lowerTopK(Lowering &l, OnnxNode n) {
-  Value input = n.in(0);
-  auto axis = normalizeAxis(n.integer("axis", -1), l.rank(input));
-  auto count = l.elements(n.in(1));
-  if (!axis || !count || count->size() != 1)
-    return l.refuse("axis or K does not fit the input");
-  bool largest = n.integer("largest", 1);
-  Type onnxType = l.elementType(input), element = signless(onnxType);
-  bool u = isUnsigned(onnxType);
-  Type i64 = l.b.getI64Type();
-  Value tensor = l.value(input);
-  Dims dims = l.dims(input), outer = dims, result = dims;
-  int64_t rank = dims.size();
-  outer.erase(outer.begin() + *axis);
-  // Not more than there are.
-  result[*axis] = l.max(l.min((*count)[0], dims[*axis]), l.attr(0));
-  if (n.out(0))
-    result = l.preferKnown(n.out(0), result);
-  Value previous = l.filled(i64, outer, l.b.getI64IntegerAttr(-1));
-  Value values = l.empty(element, result), indices = l.empty(i64, result);
-  Comparison better = largest ? Comparison::Greater : Comparison::Less;
-  auto loop = scf::ForOp::create(
-      l.b, l.loc, l.index(0), l.index(result[*axis]), l.index(1),
-      ValueRange{previous, values, indices},
-      [&](OpBuilder &nested, Location loc, Value pass, ValueRange state) {
-        OpBuilder saved = l.b;
-        l.b = nested;
-        auto elementAt = [&](Scalars &s, ArrayRef<Value> outerAt, Value at) {
-          SmallVector<Value> where(outerAt);
-          where.insert(where.begin() + *axis, s.toIndex(at));
-          return Value(tensor::ExtractOp::create(s.b, loc, tensor, where));
-        };
-        Value best = l.reduceWith(
-            tensor, state[0], *axis, l.b.getI64IntegerAttr(-1),
-            [&](OpBuilder &inner, Value acc, Value x, Value last) -> Value {
-              Scalars s{inner, loc};
-              SmallVector<Value> outerAt;
-              for (int64_t i = 0; i < rank; ++i)
-                if (i != *axis)
-                  outerAt.push_back(linalg::IndexOp::create(inner, loc, i));
-              Value at =
-                  s.fromIndex(linalg::IndexOp::create(inner, loc, *axis), i64);
-              Value none = s.integer(i64, 0);
-              Value lastElement =
-                  elementAt(s, outerAt, s.max(last, none, false));
-              Value bestElement =
-                  elementAt(s, outerAt, s.max(acc, none, false));
-              // After the last one: worse, or as good and further on.
-              Value isFirst = s.compare(Comparison::Less, last, none, false);
-              Value worse = s.compare(better, lastElement, x, u);
-              Value tied =
-                  s.logicalAnd(s.compare(Comparison::Equal, x, lastElement, u),
-                               s.compare(Comparison::Greater, at, last, false));
-              Value after = s.logicalOr(isFirst, s.logicalOr(worse, tied));
-              Value improves =
-                  s.logicalOr(s.compare(Comparison::Less, acc, none, false),
-                              s.compare(better, x, bestElement, u));
-              return s.select(s.logicalAnd(after, improves), at, acc);
-            });
-        Value chosen =
-            l.pull(element, outer, [&](OpBuilder &inner, ArrayRef<Value> at) {
-              Scalars s{inner, loc};
-              Value where = tensor::ExtractOp::create(inner, loc, best, at);
-              return elementAt(s, at, s.max(where, s.integer(i64, 0), false));
-            });
-        Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
-        offsets[*axis] = pass;
-        sizes[*axis] = l.attr(1);
-        Value nextValues =
-            l.insertSlice(chosen, state[1], offsets, sizes, ones);
-        Value nextIndices = l.insertSlice(best, state[2], offsets, sizes, ones);
-        scf::YieldOp::create(l.b, loc,
-                             ValueRange{best, nextValues, nextIndices});
-        l.b = saved;
-      });
-  if (n.out(0))
-    l.set(n.out(0), loop.getResult(1));
-  if (n.out(1))
-    l.set(n.out(1), loop.getResult(2));
-  return success();
-}
-
 /// The number of true elements of a lowered tensor of i1 as an index.
 static Value countTrue(Lowering &l, Value condition) {
   int64_t rank = cast<RankedTensorType>(condition.getType()).getRank();
@@ -457,7 +373,6 @@ void onnxc::addGathers(LoweringTable &table) {
   table.onOp("GatherND", lowerGatherND);
   table.onOp("ScatterElements", lowerScatterElements);
   table.onOp("ScatterND", lowerScatterND);
-  table.onOp("TopK", lowerTopK);
   table.onOp("NonZero", lowerNonZero);
   table.onOp("Compress", lowerCompress);
   table.onOp("ReverseSequence", lowerReverseSequence);

@@ -42,6 +42,12 @@ static LoweringTable makeTable() {
   addIntegerProducts(table);
   addEinsum(table);
   addConditionals(table);
+  addTopK(table);
+  addNonMaxSuppression(table);
+  addRegionPools(table);
+  addGridSample(table);
+  addMaxUnpool(table);
+  addDeformableConvolutions(table);
   return table;
 }
 

@@ -311,6 +311,12 @@ void addQuantization(LoweringTable &table);
 void addIntegerProducts(LoweringTable &table);
 void addEinsum(LoweringTable &table);
 void addConditionals(LoweringTable &table);
+void addTopK(LoweringTable &table);
+void addNonMaxSuppression(LoweringTable &table);
+void addRegionPools(LoweringTable &table);
+void addGridSample(LoweringTable &table);
+void addMaxUnpool(LoweringTable &table);
+void addDeformableConvolutions(LoweringTable &table);
 
 } // namespace onnxc
 

@@ -1,7 +1,7 @@
 //===- Normalizations.cpp - Batch, layer, instance, group and the like ----===//
 
 #include "compiler/lower/Elementwise.h"
-#include "compiler/lower/Window.h"
+#include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/Elements.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -321,39 +321,55 @@ static LogicalResult lowerLpNormalization(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// x to the power beta; for the usual exponents by roots, which are exact and
+/// cost a tenth.
+static Value lrnPower(Scalars &s, Value x, double beta) {
+  if (beta == 1)
+    return x;
+  if (beta == 0.5)
+    return s.sqrt(x);
+  if (beta == 0.75) {
+    Value root = s.sqrt(x);
+    return s.mul(root, s.sqrt(root));
+  }
+  return math::PowFOp::create(s.b, s.loc, x, s.constant(x.getType(), beta));
+}
+
 static LogicalResult lowerLRN(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0)), size = n.integer("size", 0);
   if (rank < 2 || size < 1 || size > INT32_MAX)
     return l.refuse("needs rank 2 or more and a positive size");
   double alpha = n.real("alpha", 1e-4), beta = n.real("beta", 0.75),
          bias = n.real("bias", 1);
-  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Type element = l.elementType(n.in(0)), f32 = l.b.getF32Type();
+  if (!element.isF32() && !element.isF16() && !element.isBF16())
+    return l.refuse("this element type is not supported");
   Dims dims = l.dims(n.in(0));
-  Value input = inType(l, n.in(0), compute);
+  // The sum over neighbouring channels is a pool along the rows of a picture
+  // [n, height = channels, width = 1, channels = all else].
   OpFoldResult rest = l.product(ArrayRef(dims).drop_front(2));
-  Value flat = l.reshape(input, {dims[0], l.attr(1), dims[1], rest});
-  Window window;
-  window.kernel = {size, 1};
-  window.strides = window.dilations = {1, 1};
-  window.before = {l.attr((size - 1) / 2), l.attr(0)};
-  window.after = {l.attr(size / 2), l.attr(0)};
-  window.outputs = {dims[1], rest};
-  Value squares =
-      reduceWindow(l, flat, window, numberAttr(compute, 0),
-                   [&](OpBuilder &nested, Value acc, Value x, ArrayRef<Value>) {
-                     Scalars s{nested, l.loc};
-                     return s.add(acc, s.mul(x, x));
-                   });
-  Value result = l.mapSame(
-      compute, {flat, squares}, [&](OpBuilder &nested, ValueRange in) {
+  Value flat =
+      l.reshape(inType(l, n.in(0), f32), {dims[0], dims[1], l.attr(1), rest});
+  Value squares = l.mapSame(f32, flat, [&](OpBuilder &nested, ValueRange in) {
+    return Scalars{nested, l.loc}.mul(in[0], in[0]);
+  });
+  int64_t before = (size - 1) / 2, after = size / 2;
+  Value init = l.empty(f32, l.sizes(flat));
+  Value sums = kernel::PoolOp::create(
+                   l.b, l.loc, TypeRange(init.getType()), squares, init,
+                   kernel::PoolKind::Sum, ArrayRef<int64_t>{size, 1},
+                   ArrayRef<int64_t>{1, 1}, ArrayRef<int64_t>{1, 1},
+                   ArrayRef<int64_t>{before, 0, after, 0},
+                   /*is_unsigned=*/false)
+                   .getResult(0);
+  Value result =
+      l.mapSame(f32, {flat, sums}, [&](OpBuilder &nested, ValueRange in) {
         Scalars s{nested, l.loc};
-        Value base = s.add(s.constant(compute, bias),
-                           s.mul(s.constant(compute, alpha / size), in[1]));
-        Value power = math::PowFOp::create(nested, l.loc, base,
-                                           s.constant(compute, beta));
-        return s.div(in[0], power, false);
+        Value base = s.add(s.constant(f32, bias),
+                           s.mul(s.constant(f32, alpha / size), in[1]));
+        return s.div(in[0], lrnPower(s, base, beta), false);
       });
-  l.set(n.out(), l.convert(l.reshape(result, dims), compute, element));
+  l.set(n.out(), l.convert(l.reshape(result, dims), f32, element));
   return success();
 }
 

@@ -77,7 +77,7 @@ static Value maxIndices(Lowering &l, Value input, Value maxima,
   Value first = reduceWindow(
       l, input, window, l.b.getI64IntegerAttr(INT64_MAX),
       [&](OpBuilder &nested, Value accumulator, Value tap,
-          ArrayRef<Value> position) {
+          ArrayRef<Value> position, ArrayRef<Value> output) {
         Scalars s{nested, l.loc};
         Value flat = s.add(s.mul(position[0], sizes[1]), position[1]);
         if (columnMajor) {
@@ -92,10 +92,8 @@ static Value maxIndices(Lowering &l, Value input, Value maxima,
             flat = s.add(s.mul(flat, sizes[i]), position[i]);
         }
         flat = arith::IndexCastOp::create(nested, l.loc, i64, flat);
-        SmallVector<Value> at;
-        for (size_t i = 0; i < rank; ++i)
-          at.push_back(linalg::IndexOp::create(nested, l.loc, i));
-        Value maximum = tensor::ExtractOp::create(nested, l.loc, maxima, at);
+        Value maximum =
+            tensor::ExtractOp::create(nested, l.loc, maxima, output);
         Value equal = s.compare(Comparison::Equal, tap, maximum, false);
         Value smaller = s.min(flat, accumulator, false);
         return s.select(equal, smaller, accumulator);
@@ -121,11 +119,12 @@ static LogicalResult lowerMaxPool(Lowering &l, OnnxNode n) {
     result = poolKernel(l, input, *window, kernel::PoolKind::Max);
   } else {
     bool u = isUnsigned(onnxElement);
-    result = reduceWindow(
-        l, input, *window, lowestValue(element, u),
-        [&](OpBuilder &nested, Value accumulator, Value tap, ArrayRef<Value>) {
-          return Scalars{nested, l.loc}.max(accumulator, tap, u);
-        });
+    result =
+        reduceWindow(l, input, *window, lowestValue(element, u),
+                     [&](OpBuilder &nested, Value accumulator, Value tap,
+                         ArrayRef<Value>, ArrayRef<Value>) {
+                       return Scalars{nested, l.loc}.max(accumulator, tap, u);
+                     });
   }
   l.set(n.out(), result);
   if (n.out(1))
@@ -138,12 +137,12 @@ static LogicalResult lowerMaxPool(Lowering &l, OnnxNode n) {
 static Value tapCount(Lowering &l, Value input, const Window &window, Type type,
                       bool countPadding) {
   if (!countPadding)
-    return reduceWindow(
-        l, input, window, numberAttr(type, 0),
-        [&](OpBuilder &nested, Value accumulator, Value, ArrayRef<Value>) {
-          Scalars s{nested, l.loc};
-          return s.add(accumulator, s.constant(type, 1));
-        });
+    return reduceWindow(l, input, window, numberAttr(type, 0),
+                        [&](OpBuilder &nested, Value accumulator, Value,
+                            ArrayRef<Value>, ArrayRef<Value>) {
+                          Scalars s{nested, l.loc};
+                          return s.add(accumulator, s.constant(type, 1));
+                        });
   // Taps inside the padded input: of each window those before its end.
   Dims source = l.sizes(input), dims = {l.attr(1), l.attr(1)};
   llvm::append_range(dims, window.outputs);
@@ -198,11 +197,12 @@ static LogicalResult lowerAveragePool(Lowering &l, OnnxNode n) {
   }
   Type compute = computeType(element);
   Value input = l.convert(l.value(n.in(0)), element, compute);
-  Value sum = reduceWindow(
-      l, input, *window, numberAttr(compute, 0),
-      [&](OpBuilder &nested, Value accumulator, Value tap, ArrayRef<Value>) {
-        return Scalars{nested, l.loc}.add(accumulator, tap);
-      });
+  Value sum =
+      reduceWindow(l, input, *window, numberAttr(compute, 0),
+                   [&](OpBuilder &nested, Value accumulator, Value tap,
+                       ArrayRef<Value>, ArrayRef<Value>) {
+                     return Scalars{nested, l.loc}.add(accumulator, tap);
+                   });
   Value count = tapCount(l, input, *window, compute, countPadding);
   l.set(n.out(), l.convert(divideByCount(l, sum, count), compute, element));
   return success();
@@ -231,12 +231,12 @@ static LogicalResult lowerLpPool(Lowering &l, OnnxNode n) {
   double p = n.integer("p", 2);
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   Value input = l.convert(l.value(n.in(0)), element, compute);
-  Value sum = reduceWindow(
-      l, input, *window, numberAttr(compute, 0),
-      [&](OpBuilder &nested, Value accumulator, Value tap, ArrayRef<Value>) {
-        Scalars s{nested, l.loc};
-        return s.add(accumulator, power(s, s.abs(tap), p));
-      });
+  Value sum = reduceWindow(l, input, *window, numberAttr(compute, 0),
+                           [&](OpBuilder &nested, Value accumulator, Value tap,
+                               ArrayRef<Value>, ArrayRef<Value>) {
+                             Scalars s{nested, l.loc};
+                             return s.add(accumulator, power(s, s.abs(tap), p));
+                           });
   l.set(n.out(), l.mapSame(signless(element), sum,
                            [&](OpBuilder &nested, ValueRange in) {
                              Scalars s{nested, l.loc};

@@ -89,9 +89,11 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, OnnxNode n,
   return window;
 }
 
-Value onnxc::reduceWindow(
-    Lowering &l, Value input, const Window &window, TypedAttr start,
-    function_ref<Value(OpBuilder &, Value, Value, ArrayRef<Value>)> combine) {
+Value onnxc::reduceWindow(Lowering &l, Value input, const Window &window,
+                          TypedAttr start,
+                          function_ref<Value(OpBuilder &, Value, Value,
+                                             ArrayRef<Value>, ArrayRef<Value>)>
+                              combine) {
   OpBuilder &b = l.b;
   Dims source = l.sizes(input);
   Dims dims = {source[0], source[1]};
@@ -121,18 +123,18 @@ Value onnxc::reduceWindow(
       iterators, [&](OpBuilder &nested, ValueRange arguments) -> Value {
         Scalars s{nested, l.loc};
         Value accumulator = arguments[1];
-        SmallVector<Value> position;
-        for (size_t i = 0; i < 2; ++i)
-          position.push_back(linalg::IndexOp::create(nested, l.loc, i));
+        SmallVector<Value> output;
+        for (size_t i = 0; i < outRank; ++i)
+          output.push_back(linalg::IndexOp::create(nested, l.loc, i));
+        SmallVector<Value> position(ArrayRef(output).take_front(2));
         Value inside;
         for (size_t i = 0; i < spatial; ++i) {
-          Value out = linalg::IndexOp::create(nested, l.loc, i + 2);
           Value tap = linalg::IndexOp::create(nested, l.loc, outRank + i);
           Type index = nested.getIndexType();
-          Value at =
-              s.sub(s.add(s.mul(out, s.integer(index, window.strides[i])),
-                          s.mul(tap, s.integer(index, window.dilations[i]))),
-                    before[i]);
+          Value at = s.sub(
+              s.add(s.mul(output[i + 2], s.integer(index, window.strides[i])),
+                    s.mul(tap, s.integer(index, window.dilations[i]))),
+              before[i]);
           position.push_back(at);
           // Below zero is beyond the size when seen as unsigned.
           Value fits = s.compare(Comparison::Less, at, sizes[i], true);
@@ -146,7 +148,8 @@ Value onnxc::reduceWindow(
                      Value tap =
                          tensor::ExtractOp::create(then, loc, input, position);
                      scf::YieldOp::create(
-                         then, loc, combine(then, accumulator, tap, position));
+                         then, loc,
+                         combine(then, accumulator, tap, position, output));
                    },
                    [&](OpBuilder &otherwise, Location loc) {
                      scf::YieldOp::create(otherwise, loc, accumulator);

@@ -27,10 +27,12 @@ mlir::FailureOr<Window> readWindow(Lowering &l, OnnxNode n,
                                    llvm::ArrayRef<int64_t> kernel);
 
 /// Combines the taps of each window inside the input. `combine` gets the
-/// accumulator, the tap and its index values (all dims of the input).
+/// accumulator, the tap, and index values of its place in the input and in the
+/// output.
 mlir::Value reduceWindow(
     Lowering &l, mlir::Value input, const Window &window, mlir::TypedAttr start,
     llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value, mlir::Value,
+                                   llvm::ArrayRef<mlir::Value>,
                                    llvm::ArrayRef<mlir::Value>)>
         combine);
 

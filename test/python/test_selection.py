@@ -1,0 +1,103 @@
+"""TopK and NonMaxSuppression: every option, dynamic dims and counts, ties, NaN and nothing to select from."""
+
+import itertools
+
+import numpy as np
+import onnx
+import onnxc
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+from small_models import make_model
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+
+
+def top_k_reference(x: np.ndarray, k: int, axis: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A stable sort with NaN as the greatest number."""
+    rank = np.unique(x, return_inverse=True)[1].reshape(x.shape)  # unique sorts NaN last
+    order = np.argsort(-rank if largest else rank, axis=axis, kind="stable")
+    indices = np.take(order, np.arange(min(k, x.shape[axis])), axis=axis)
+    return np.take_along_axis(x, indices, axis), indices
+
+
+def test_top_k(compiled) -> None:
+    cases = list(itertools.product((0, 1, 2), (True, False), (1, 3, 8)))
+    nodes, outputs, constants = [], [], {}
+    for number, (axis, largest, k) in enumerate(cases):
+        constants[f"k{number}"] = np.array([k], np.int64)
+        for source, kind in (("x", FLOAT), ("i", TensorProto.UINT8)):
+            names = [f"{source}v{number}", f"{source}i{number}"]
+            nodes.append(
+                helper.make_node(
+                    "TopK", [source, f"k{number}"], names, axis=axis - 3, largest=largest, sorted=number % 2
+                )
+            )
+            outputs += [(names[0], kind, [None] * 3), (names[1], INT64, [None] * 3)]
+    nodes.append(helper.make_node("TopK", ["x", "k"], ["v", "ii"], axis=1))
+    outputs += [("v", FLOAT, [None] * 3), ("ii", INT64, [None] * 3)]
+    inputs = [("x", FLOAT, ["A", "B", "C"]), ("i", TensorProto.UINT8, ["A", "B", "C"]), ("k", INT64, [1])]
+    session = onnxc.InferenceSession(compiled(make_model(nodes, inputs, outputs, constants)))
+    seed = np.random.SeedSequence().entropy
+    print("seed", seed)
+    generator = np.random.default_rng(seed)
+    for shape in ((8, 9, 10), (8, 33, 200), (8, 8, 8)):
+        x = generator.normal(size=shape).round(1).astype(np.float32)  # with ties
+        x[generator.random(shape) < 0.05] = np.nan
+        x[generator.random(shape) < 0.05] = -np.inf
+        i = generator.integers(0, 256, shape).astype(np.uint8)
+        k = generator.integers(1, shape[1] + 1)
+        got = session.run(None, {"x": x, "i": i, "k": np.array([k])})
+        expected = []
+        for axis, largest, number in cases:
+            expected += [*top_k_reference(x, number, axis, largest), *top_k_reference(i, number, axis, largest)]
+        expected += top_k_reference(x, k, 1, True)
+        for value, a, b in zip(session.get_outputs(), got, expected, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=value.name)
+
+
+def suppression_model(limit: int | None) -> onnx.ModelProto:
+    nodes, outputs = [], []
+    constants = {"overlap": np.array([0.4], np.float32), "score": np.array([0.55], np.float32)}
+    if limit is not None:
+        constants["limit"] = np.array([limit], np.int64)
+    for number, (centred, overlap, score) in enumerate(itertools.product((0, 1), ("", "overlap"), ("", "score"))):
+        operands = ["boxes", "scores", "limit", overlap, score]
+        nodes.append(helper.make_node("NonMaxSuppression", operands, [f"y{number}"], center_point_box=centred))
+        outputs.append((f"y{number}", INT64, [None, 3]))
+    inputs = [("boxes", FLOAT, ["batch", "box", 4]), ("scores", FLOAT, ["batch", "class", "box"])]
+    if limit is None:
+        inputs.append(("limit", INT64, [1]))
+    return make_model(nodes, inputs, outputs, constants)
+
+
+def random_boxes(generator: np.random.Generator, batch: int, count: int) -> np.ndarray:
+    """Read as corners or as centre and size: overlapping, some without an area, corners of either diagonal."""
+    boxes = generator.random((batch, count, 4)).astype(np.float32)
+    boxes[..., 2:] = np.where(generator.random((batch, count, 1)) < 0.1, boxes[..., :2], boxes[..., 2:])
+    return boxes
+
+
+@pytest.mark.parametrize("limit", [None, 5])
+def test_non_max_suppression(limit: int | None, compiled) -> None:
+    model = suppression_model(limit)
+    ours = onnxc.InferenceSession(compiled(model))
+    reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    seed = np.random.SeedSequence().entropy
+    print("seed", seed)
+    generator = np.random.default_rng(seed)
+    for batch, classes, count, most in (
+        (1, 1, 1, 3),
+        (2, 3, 57, 20),
+        (1, 5, 300, 1 << 40),
+        (3, 2, 40, 0),
+        (1, 2, 0, 4),
+    ):
+        # Scores in steps of 0.01: ties are decided by the lower index.
+        scores = generator.random((batch, classes, count)).round(2).astype(np.float32)
+        feeds = {"boxes": random_boxes(generator, batch, count), "scores": scores}
+        if limit is None:
+            feeds["limit"] = np.array([most], np.int64)
+        for value, a in zip(ours.get_outputs(), ours.run(None, feeds), strict=True):
+            (b,) = reference.run([value.name], feeds)
+            np.testing.assert_array_equal(a, b, err_msg=f"{value.name} of {batch}x{classes}x{count}, limit {most}")
