@@ -6,7 +6,10 @@ import functools
 import importlib.util
 from pathlib import Path
 
+import convnext
+import detector
 import numpy as np
+import segmenter
 import shifted_windows
 import zoo
 
@@ -34,10 +37,22 @@ def make_picture(name: str, kind: str, shape: zoo.Shape) -> dict[str, np.ndarray
     return {name: np.ascontiguousarray(np.stack(pictures))}
 
 
-def model(name: str, path, input_name: str, *shapes: zoo.Shape, classes: bool = True) -> zoo.Model:
+KINDS = ("noise", "picture", "zeros")
+
+
+def model(
+    name: str, path, input_name: str, *shapes: zoo.Shape, classes: bool = True, kinds: tuple[str, ...] = KINDS
+) -> zoo.Model:
     """The benchmark measures the first shape."""
     inputs = functools.partial(make_picture, input_name)
-    return zoo.Model(name, path, inputs, ("noise", "picture", "zeros"), shapes[0], shapes, classes)
+    return zoo.Model(name, path, inputs, kinds, shapes[0], shapes, classes)
+
+
+def written(module, input_name: str, *shapes: zoo.Shape, **options) -> zoo.Model:
+    """A model that a script beside this one writes."""
+    sources = Path(module.__file__), zoo.HERE / "graph.py"
+    path = functools.partial(zoo.made, f"{module.__name__}.onnx", module.write, *sources)
+    return model(module.__name__, path, input_name, *shapes, **options)
 
 
 def ocr(name: str, file: str, *shapes: zoo.Shape, classes: bool = True) -> zoo.Model:
@@ -88,4 +103,8 @@ MODELS = (
         (1, 3, 64, 64),
         (3, 3, 64, 64),
     ),
+    # Of zeros all places of a level have nearly the same score: what is chosen would hang on the last bit.
+    written(detector, "images", (1, 3, 320, 320), (3, 3, 64, 96), classes=False, kinds=KINDS[:1]),
+    written(segmenter, "x", (1, 3, 128, 160), (3, 3, 61, 93), classes=False),
+    written(convnext, "x", (1, 3, 160, 160), (3, 3, 64, 96)),
 )
