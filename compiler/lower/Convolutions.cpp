@@ -219,11 +219,62 @@ FailureOr<Convolution> onnxc::readConvolution(Lowering &l, OnnxNode n, Value x,
   return c;
 }
 
+/// A convolution of a volume [N, C, D, H, W] as one of N * out D pictures,
+/// whose channels are those of all the depths that a window sees:
+///
+///   [N, C, D, H, W] -> [N * OD, C * KD, H, W], [OC, IC * KD, KH, KW]
+///
+/// The copies cost a trip through memory, but the sums over the depths stay in
+/// registers, and pictures have kernels.
+static Value volumeConvolution(Lowering &l, const Convolution &c, Value input,
+                               Filter filter, Value bias) {
+  const Window &window = c.window;
+  int64_t channels = c.groups * filter.shape[1], taps = filter.shape[2];
+  OpFoldResult depth = window.outputs[0];
+  Dims before(5, l.attr(0)), after(5, l.attr(0));
+  before[2] = window.before[0];
+  after[2] = window.after[0];
+  if (getConstantIntValue(before[2]) != 0 || getConstantIntValue(after[2]) != 0)
+    input = padWith(l, input, before, after, numberAttr(elementOf(input), 0));
+  Dims source = l.sizes(input);
+  Dims dims = {source[0],    depth,     l.attr(channels),
+               l.attr(taps), source[3], source[4]};
+  Value columns = l.pull(
+      elementOf(input), dims,
+      [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+        Scalars s{nested, l.loc};
+        Type index = nested.getIndexType();
+        Value from = s.add(s.mul(at[1], s.integer(index, window.strides[0])),
+                           s.mul(at[3], s.integer(index, window.dilations[0])));
+        return tensor::ExtractOp::create(
+            nested, l.loc, input, ValueRange{at[0], at[2], from, at[4], at[5]});
+      });
+  columns = l.reshape(columns, {l.mul(source[0], depth),
+                                l.attr(channels * taps), source[3], source[4]});
+  auto inner = [](const auto &values) {
+    return std::decay_t<decltype(values)>(values.begin() + 1, values.end());
+  };
+  Convolution pictures;
+  pictures.rank = 4;
+  pictures.groups = c.groups;
+  pictures.window = {inner(window.kernel),    inner(window.strides),
+                     inner(window.dilations), inner(window.before),
+                     inner(window.after),     inner(window.outputs)};
+  filter.shape = {filter.shape[0], filter.shape[1] * taps, filter.shape[3],
+                  filter.shape[4]};
+  Value result = convolution(l, pictures, columns, filter, bias);
+  result = l.reshape(result, {source[0], depth, l.attr(filter.shape[0]),
+                              window.outputs[1], window.outputs[2]});
+  return l.transpose(result, {0, 2, 1, 3, 4});
+}
+
 Value onnxc::convolution(Lowering &l, const Convolution &c, Value input,
                          const Filter &filter, Value bias) {
   const Window &window = c.window;
   Type element = elementOf(input);
   bool isFloat = isa<FloatType>(element);
+  if (c.rank == 5 && element.isF32())
+    return volumeConvolution(l, c, input, filter, bias);
   if (c.rank > 4 || !(element.isF32() || element.isInteger(16))) {
     Type sum = isFloat ? element : sumType(l, element);
     Value tensor =
