@@ -2,6 +2,7 @@
 
 #include "compiler/lower/Lowering.h"
 #include "compiler/lower/Passes.h"
+#include "compiler/lower/Traditional.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/OnnxDialect.h"
 
@@ -48,6 +49,8 @@ static LoweringTable makeTable() {
   addGridSample(table);
   addMaxUnpool(table);
   addDeformableConvolutions(table);
+  addFeatureTransforms(table);
+  addLinearModels(table);
   return table;
 }
 

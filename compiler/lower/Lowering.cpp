@@ -531,9 +531,9 @@ LogicalResult Lowering::checkTypes(Operation *op) {
 
 LogicalResult Lowering::lowerNode(Operation *op) {
   reason.clear();
-  StringRef domain = op::operatorDomain(op);
-  LowerFunction lower =
-      domain.empty() ? table.lookup(op::operatorName(op)) : nullptr;
+  StringRef name = op->getName().getStringRef();
+  name.consume_front("onnx.");
+  LowerFunction lower = table.lookup(name);
   if (failed(checkTypes(op)))
     return failure();
   // Shape arithmetic: built only where an operator needs it as a tensor.

@@ -1,11 +1,13 @@
 //===- MLShapes.cpp - Shapes of ai.onnx.ml's operators --------------------===//
 //
-// Those whose results follow from the operands' dims alone; the others (trees,
-// vectorisers) have the declared type's.
+// Those whose results follow from the operands' dims and from attributes; the
+// others (trees, vectorisers of maps) have the declared type's.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/graph/shapes/ShapeContext.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace onnxc;
@@ -15,8 +17,73 @@ static LogicalResult sameAsFirst(ShapeContext &shape) {
   return success();
 }
 
+/// Samples are rows: [N, F], or one of [F].
+static std::optional<Expr> sampleCount(ShapeContext &shape) {
+  auto dims = shape.dims(0);
+  if (!dims || dims->empty() || dims->size() > 2)
+    return std::nullopt;
+  return dims->size() == 1 ? shape.constant(1) : dims->front();
+}
+
+static LogicalResult linearRegressor(ShapeContext &shape) {
+  if (auto count = sampleCount(shape))
+    shape.setDims(0, {*count, shape.constant(shape.integer("targets", 1))});
+  return success();
+}
+
+/// A label and a score for each class.
+static LogicalResult linearClassifier(ShapeContext &shape) {
+  auto count = sampleCount(shape);
+  auto labels = shape.integers("classlabels_ints");
+  if (!count)
+    return success();
+  shape.setDims(0, {*count});
+  if (labels)
+    shape.setDims(
+        1, {*count, shape.constant(static_cast<int64_t>(labels->size()))});
+  return success();
+}
+
+static LogicalResult featureVectorizer(ShapeContext &shape) {
+  auto count = sampleCount(shape);
+  auto features = shape.integers("inputdimensions");
+  if (count && features)
+    shape.setDims(
+        0, {*count, shape.constant(std::accumulate(
+                        features->begin(), features->end(), int64_t(0)))});
+  return success();
+}
+
+static LogicalResult arrayFeatureExtractor(ShapeContext &shape) {
+  auto data = shape.dims(0), indices = shape.dims(1);
+  if (!data || !indices || data->empty())
+    return success();
+  Exprs dims(*data);
+  if (dims.size() == 1)
+    dims.insert(dims.begin(), shape.constant(1));
+  dims.back() = dim::product(shape.context(), *indices);
+  shape.setDims(0, dims);
+  return success();
+}
+
+static LogicalResult oneHotEncoder(ShapeContext &shape) {
+  auto data = shape.dims(0);
+  auto categories = shape.integers("cats_int64s");
+  if (!data || !categories)
+    return success();
+  Exprs dims(*data);
+  dims.push_back(shape.constant(static_cast<int64_t>(categories->size())));
+  shape.setDims(0, dims);
+  return success();
+}
+
 void onnxc::addMLShapes(ShapeRules &rules) {
   rules.onShape({"ml.Binarizer", "ml.Imputer", "ml.LabelEncoder",
                  "ml.Normalizer", "ml.Scaler"},
                 sameAsFirst);
+  rules.onShape("ml.LinearRegressor", linearRegressor);
+  rules.onShape("ml.LinearClassifier", linearClassifier);
+  rules.onShape("ml.FeatureVectorizer", featureVectorizer);
+  rules.onShape("ml.ArrayFeatureExtractor", arrayFeatureExtractor);
+  rules.onShape("ml.OneHotEncoder", oneHotEncoder);
 }
