@@ -110,6 +110,10 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
         KernelModel<kernel::WinogradConvOp>>(*context);
     kernel::DepthwiseConvOp::attachInterface<
         KernelModel<kernel::DepthwiseConvOp>>(*context);
+    kernel::SoftmaxOp::attachInterface<KernelModel<kernel::SoftmaxOp>>(
+        *context);
+    kernel::AttentionOp::attachInterface<KernelModel<kernel::AttentionOp>>(
+        *context);
     kernel::PoolOp::attachInterface<KernelModel<kernel::PoolOp>>(*context);
     kernel::PadOp::attachInterface<KernelModel<kernel::PadOp>>(*context);
     kernel::PadBorderOp::attachInterface<KernelModel<kernel::PadBorderOp>>(

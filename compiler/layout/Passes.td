@@ -28,6 +28,23 @@ def PropagateTransposes : Pass<"propagate-transposes", "mlir::func::FuncOp"> {
                            "::onnxc::kernel::KernelDialect"];
 }
 
+def TransposesThroughReshapes : Pass<"transposes-through-reshapes", "mlir::func::FuncOp"> {
+  let summary = "Take the reshapes off a transpose between collapsed dims";
+  let description = [{
+    Exporters collapse batch and heads into one dim before they transpose keys, and expand them afterwards. Without the
+    two reshapes the transpose can meet others, and vanish.
+
+    ```mlir
+    %c = tensor.collapse_shape %x [[0, 1], [2], [3]] : [B, H, S, D] into [BH, S, D]
+    %t = linalg.transpose ins(%c) permutation = [0, 2, 1]
+    %e = tensor.expand_shape %t [[0, 1], [2], [3]] : [BH, D, S] into [B, H, D, S]
+    // becomes
+    %e = linalg.transpose ins(%x) permutation = [0, 1, 3, 2]
+    ```
+  }];
+  let dependentDialects = ["mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def TransposesToReshapes : Pass<"transposes-to-reshapes", "mlir::func::FuncOp"> {
   let summary = "Turn transposes that only move dims of size 1 into reshapes";
   let description = [{
@@ -94,6 +111,28 @@ def WinogradConvolutions : Pass<"winograd-convolutions", "mlir::func::FuncOp"> {
     Option<"cacheBytes", "cache-bytes", "int64_t", "1048576", "Size of the second-level cache">
   ];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
+}
+
+def FuseAttention : Pass<"fuse-attention", "mlir::func::FuncOp"> {
+  let summary = "Two products around a softmax become one kernel";
+  let description = [{
+    The scores of attention are a tensor of heads x queries x keys, written and read four times. `kernel.attention`
+    keeps a block of them in the nearest cache. What was done to the scores (scale, mask) is already in the first
+    product's epilogue; a scale of queries or keys joins it. Transposes before and after become the orders in which the
+    kernel reads and writes.
+
+    ```mlir
+    %q = linalg.transpose ins(%query) permutation = [0, 2, 1, 3]
+    %s = kernel.matmul ins(%q, %k) with(%mask) epilogue { add }
+    %p = kernel.softmax ins(%s)
+    %y = kernel.matmul ins(%p, %value)
+    // becomes
+    %y = kernel.attention ins(%query, %key, %value) with(%mask) {query_order = [0, 2, 1, 3], ...} epilogue { add }
+    ```
+
+    A NaN that becomes 0 between softmax and product becomes `zero_nan_rows`.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "::onnxc::kernel::KernelDialect"];
 }
 
 def PadInPlace : Pass<"pad-in-place", "mlir::func::FuncOp"> {

@@ -20,11 +20,13 @@ void onnxc::buildTensorPipeline(OpPassManager &pm, const Target &target) {
     pm.addPass(createCSEPass());
   };
   simplify();
+  pm.addNestedPass<func::FuncOp>(createTransposesThroughReshapes());
   pm.addNestedPass<func::FuncOp>(createPropagateTransposes());
   pm.addNestedPass<func::FuncOp>(createTransposesToReshapes());
   simplify();
   pm.addNestedPass<func::FuncOp>(createFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
+  pm.addNestedPass<func::FuncOp>(createFuseAttention());
   WinogradConvolutionsOptions winograd;
   winograd.vectorBits = target.vectorBits;
   winograd.cacheBytes = target.l2Bytes;

@@ -1,13 +1,21 @@
 //===- Softmax.cpp - Softmax, LogSoftmax, Hardmax -------------------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "dialects/kernel/KernelDialect.h"
 
 using namespace mlir;
 using namespace onnxc;
 
 Value onnxc::softmaxTensor(Lowering &l, Value input, int64_t axis,
                            bool logarithm) {
-  Type type = cast<RankedTensorType>(input.getType()).getElementType();
+  auto shape = cast<RankedTensorType>(input.getType());
+  Type type = shape.getElementType();
+  if (!logarithm && type.isF32() && axis + 1 == shape.getRank()) {
+    Value init = l.empty(type, l.sizes(input));
+    return kernel::SoftmaxOp::create(l.b, l.loc, TypeRange(init.getType()),
+                                     input, init)
+        .getResult(0);
+  }
   Value maximum = l.reduce(input, axis, lowestValue(type, false),
                            [&](OpBuilder &nested, Value acc, Value x) {
                              return Scalars{nested, l.loc}.max(acc, x, false);

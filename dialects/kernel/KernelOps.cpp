@@ -7,6 +7,7 @@
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -38,15 +39,18 @@ static bool compatible(int64_t a, int64_t b) {
   return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
 }
 
-/// Checks the epilogue's operands, maps and block arguments.
+/// Checks the epilogue's operands, maps and block arguments. What it yields
+/// has `shape`.
 template <typename OpTy>
-static LogicalResult verifyEpilogue(OpTy op, Value lhs, Value rhs) {
+static LogicalResult verifyEpilogue(OpTy op, Value lhs, Value rhs,
+                                    ArrayRef<int64_t> shape) {
   auto isInteger = [](Value operand) {
     return cast<ShapedType>(operand.getType()).getElementType().isInteger();
   };
   if (isInteger(lhs) != isInteger(rhs))
     return op.emitOpError("multiplies integers by floating point");
   auto init = cast<ShapedType>(op.getInit().getType());
+  auto rank = static_cast<int64_t>(shape.size());
   auto maps = op.getEpilogueMaps();
   if (maps.size() != op.getEpilogueOperands().size())
     return op.emitOpError("has ")
@@ -67,18 +71,17 @@ static LogicalResult verifyEpilogue(OpTy op, Value lhs, Value rhs) {
            maps.template getAsValueRange<AffineMapAttr>(),
            op.getEpilogueOperands(), block->getArguments().drop_front())) {
     auto type = cast<ShapedType>(operand.getType());
-    if (map.getNumDims() != init.getRank() ||
-        map.getNumResults() != type.getRank())
+    if (map.getNumDims() != rank || map.getNumResults() != type.getRank())
       return op.emitOpError("epilogue map ")
-             << AffineMapAttr::get(map) << " does not fit output rank "
-             << init.getRank() << " and operand rank " << type.getRank();
+             << AffineMapAttr::get(map) << " does not fit output rank " << rank
+             << " and operand rank " << type.getRank();
     for (auto [position, expr] : llvm::enumerate(map.getResults())) {
       int64_t size = type.getDimSize(position);
       if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-        if (!compatible(size, init.getDimSize(dim.getPosition())))
+        if (!compatible(size, shape[dim.getPosition()]))
           return op.emitOpError("epilogue operand dim ")
                  << position << " is " << size << ", the output's is "
-                 << init.getDimSize(dim.getPosition());
+                 << shape[dim.getPosition()];
         continue;
       }
       auto constant = dyn_cast<AffineConstantExpr>(expr);
@@ -94,6 +97,12 @@ static LogicalResult verifyEpilogue(OpTy op, Value lhs, Value rhs) {
   if (!yield || yield.getValue().getType() != init.getElementType())
     return op.emitOpError("epilogue must yield one ") << init.getElementType();
   return success();
+}
+
+template <typename OpTy>
+static LogicalResult verifyEpilogue(OpTy op, Value lhs, Value rhs) {
+  return verifyEpilogue(op, lhs, rhs,
+                        cast<ShapedType>(op.getInit().getType()).getShape());
 }
 
 template <typename OpTy> static bool trivialEpilogue(OpTy op) {
@@ -112,6 +121,7 @@ ONNXC_CONTRACTION(MatmulOp)
 ONNXC_CONTRACTION(ConvOp)
 ONNXC_CONTRACTION(WinogradConvOp)
 ONNXC_CONTRACTION(DepthwiseConvOp)
+ONNXC_CONTRACTION(AttentionOp)
 #undef ONNXC_CONTRACTION
 
 void WinogradInputOp::getEffects(
@@ -120,6 +130,11 @@ void WinogradInputOp::getEffects(
 }
 
 void PoolOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
+
+void SoftmaxOp::getEffects(
     SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
   memrefEffects(*this, effects);
 }
@@ -325,6 +340,62 @@ LogicalResult DepthwiseConvOp::verify() {
       !compatible(init.getDimSize(3), filter.getDimSize(2)))
     return emitOpError("input, filter and output differ in channels");
   return verifyEpilogue(*this, getInput(), getFilter());
+}
+
+//===----------------------------------------------------------------------===//
+// Softmax and attention
+//===----------------------------------------------------------------------===//
+
+LogicalResult SoftmaxOp::verify() {
+  auto input = cast<ShapedType>(getInput().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  if (input.getRank() < 1 || failed(verifyCompatibleShape(input, init)))
+    return emitOpError(
+        "input and output must have one shape of rank 1 or more");
+  if (!input.getElementType().isF32() || !init.getElementType().isF32())
+    return emitOpError("computes in f32");
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  int64_t rank = cast<ShapedType>(getInit().getType()).getRank();
+  if (rank < 2)
+    return emitOpError("operands must have rank 2 or more");
+  auto inOrder = [&](StringRef name, Value operand, ArrayRef<int64_t> order,
+                     SmallVector<int64_t> &shape) -> LogicalResult {
+    auto type = cast<ShapedType>(operand.getType());
+    if (type.getRank() != rank || !type.getElementType().isF32())
+      return emitOpError() << name << " must be f32 of rank " << rank;
+    if (static_cast<int64_t>(order.size()) != rank ||
+        !isPermutationVector(order))
+      return emitOpError() << name << "_order is no permutation of " << rank
+                           << " dims";
+    shape = applyPermutation(type.getShape(), order);
+    return success();
+  };
+  SmallVector<int64_t> query, key, value, init;
+  if (failed(inOrder("query", getQuery(), getQueryOrder(), query)) ||
+      failed(inOrder("key", getKey(), getKeyOrder(), key)) ||
+      failed(inOrder("value", getValue(), getValueOrder(), value)) ||
+      failed(inOrder("init", getInit(), getInitOrder(), init)))
+    return failure();
+  for (int64_t dim = 0; dim + 2 < rank; ++dim)
+    if (!compatible(query[dim], init[dim]) ||
+        (key[dim] != 1 && !compatible(key[dim], init[dim])) ||
+        (value[dim] != 1 && !compatible(value[dim], init[dim])))
+      return emitOpError("operands and output differ in batch dim ") << dim;
+  if (ShapedType::isDynamic(query.back()) || query.back() > maxHeadWidth ||
+      query.back() != key.back())
+    return emitOpError("query and key must have the same static width of at "
+                       "most ")
+           << maxHeadWidth;
+  if (!compatible(query[rank - 2], init[rank - 2]) ||
+      !compatible(key[rank - 2], value[rank - 2]) ||
+      !compatible(value.back(), init.back()))
+    return emitOpError("operands do not fit each other");
+  SmallVector<int64_t> scores(init);
+  scores.back() = key[rank - 2];
+  return verifyEpilogue(*this, getQuery(), getKey(), scores);
 }
 
 LogicalResult PoolOp::verify() {

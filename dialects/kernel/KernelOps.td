@@ -275,10 +275,67 @@ def Kernel_DepthwiseConvOp : Kernel_ContractionOp<"depthwise_conv"> {
 }
 
 def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["MatmulOp", "ConvOp", "WinogradConvOp", "DepthwiseConvOp"]>]> {
+    ParentOneOf<["MatmulOp", "ConvOp", "WinogradConvOp", "DepthwiseConvOp", "AttentionOp"]>]> {
   let summary = "The value that an epilogue stores";
   let arguments = (ins AnyType:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+//===----------------------------------------------------------------------===//
+// Softmax and attention
+//===----------------------------------------------------------------------===//
+
+def Kernel_SoftmaxOp : Kernel_Op<"softmax", [DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Softmax along the last dim";
+  let description = [{
+    `init[..., i] = exp(input[..., i] - m) / sum_j exp(input[..., j] - m)`, m the row's maximum; f32. A row that holds a
+    NaN or +inf, or nothing but -inf, is NaN. Three sweeps over a row that stays in the nearest cache: maximum,
+    exponential and sum, scale.
+  }];
+  let arguments = (ins AnyShaped:$input, AnyShaped:$init);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_AttentionOp : Kernel_ContractionOp<"attention"> {
+  let summary = "softmax(Q K^T) V, its scores never in memory";
+  let description = [{
+    ```
+    score[b..., s, t] = epilogue(sum_d query[b..., s, d] * key[b..., t, d])
+    init[b..., s, v] = sum_t softmax_t(score)[b..., s, t] * value[b..., t, v]
+    ```
+    The epilogue (scale, mask) works on scores; its maps are from (b..., s, t). All tensors are f32 of one rank, d is
+    static and at most `maxHeadWidth`. A batch dim of key or value that is 1 repeats.
+
+    Each tensor lies in memory as its order says: dim i of `query` as written above is dim `query_order[i]` of the
+    operand. So heads that come as `[B, S, H, D]` are read where they are.
+
+    A row of scores that softmax makes NaN gives NaN; with `zero_nan_rows` it gives zeros, which is what exporters ask
+    for where a mask hides a whole row.
+  }];
+  let arguments = (ins AnyShaped:$query, AnyShaped:$key, AnyShaped:$value,
+                       Variadic<AnyShaped>:$epilogue_operands, AnyShaped:$init,
+                       AffineMapArrayAttr:$epilogue_maps,
+                       DenseI64ArrayAttr:$query_order, DenseI64ArrayAttr:$key_order,
+                       DenseI64ArrayAttr:$value_order, DenseI64ArrayAttr:$init_order,
+                       UnitAttr:$zero_nan_rows);
+  let assemblyFormat = [{
+    `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
+    (`with` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? `epilogue` $epilogue
+  }];
+  let extraClassDeclaration = dpsDeclaration # [{
+    /// Beyond it a block of queries does not stay in the nearest cache.
+    static constexpr int64_t maxHeadWidth = 256;
+  }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

@@ -41,6 +41,10 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       .Case([&](kernel::DepthwiseConvOp conv) {
         return depthwiseConvExtent(code, conv, operands, target);
       })
+      .Case([&](kernel::SoftmaxOp) { return softmaxExtent(code, operands); })
+      .Case([&](kernel::AttentionOp attention) {
+        return attentionExtent(code, attention, operands, target);
+      })
       .Case([&](kernel::PoolOp pool) {
         return poolExtent(code, pool, operands, target);
       })
@@ -65,6 +69,12 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
       })
       .Case([&](kernel::DepthwiseConvOp conv) {
         return emitDepthwiseConv(conv, body);
+      })
+      .Case([&](kernel::SoftmaxOp softmax) {
+        return emitSoftmax(softmax, body);
+      })
+      .Case([&](kernel::AttentionOp attention) {
+        return emitAttention(attention, body);
       })
       .Case([&](kernel::PoolOp pool) { return emitPool(pool, body); })
       .Case([&](kernel::PadOp pad) { return emitPad(pad, body); })

@@ -109,9 +109,7 @@ ParallelExtent onnxc::matmulExtent(Code &code, kernel::MatmulOp op,
                                 Code::known(plan.depth).value_or(typicalSize)};
 }
 
-/// Displacement of `view` at the batch position `batch` of the output;
-/// dims of size 1 and missing dims broadcast.
-static Index batchOffset(Code &code, const BufferView &view,
+Index onnxc::batchOffset(Code &code, const BufferView &view,
                          ArrayRef<Index> batch) {
   int64_t own = view.rank() - 2;
   Index offset = code.constant(0);

@@ -7,10 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/cpu/LinalgEmitters.h"
+#include "compiler/codegen/cpu/SquareTranspose.h"
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -76,27 +76,6 @@ Units onnxc::transposedUnits(Code &code, LinalgNest &nest,
       units.count = code.multiply(units.count, nest.sizes[loop]);
   units.cost = lanes * Code::known(nest.sizes[row]).value_or(256);
   return units;
-}
-
-/// Swaps rows and columns of lanes x lanes elements.
-static void transposeInRegisters(Code &code, MutableArrayRef<Value> rows) {
-  int64_t lanes = rows.size();
-  for (int64_t step = 1; step < lanes; step *= 2) {
-    SmallVector<int64_t> low(lanes), high(lanes);
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      bool upper = lane & step;
-      low[lane] = upper ? lanes + lane - step : lane;
-      high[lane] = upper ? lanes + lane : lane + step;
-    }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & step)
-        continue;
-      Value a = rows[i], b = rows[i + step];
-      rows[i] = vector::ShuffleOp::create(code.builder, code.loc, a, b, low);
-      rows[i + step] =
-          vector::ShuffleOp::create(code.builder, code.loc, a, b, high);
-    }
-  }
 }
 
 namespace {

@@ -14,8 +14,8 @@ using namespace onnxc;
 bool onnxc::isKernel(Operation *op) {
   return isa<linalg::LinalgOp, memref::CopyOp, kernel::MatmulOp, kernel::ConvOp,
              kernel::WinogradInputOp, kernel::WinogradConvOp,
-             kernel::DepthwiseConvOp, kernel::PoolOp, kernel::PadOp,
-             kernel::PadBorderOp>(op);
+             kernel::DepthwiseConvOp, kernel::SoftmaxOp, kernel::AttentionOp,
+             kernel::PoolOp, kernel::PadOp, kernel::PadBorderOp>(op);
 }
 
 bool onnxc::isLoopNest(Operation *op) {

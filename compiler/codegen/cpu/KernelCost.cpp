@@ -95,6 +95,29 @@ static Index kernelFlops(Code &code, Operation *op) {
                            dims(code, conv.getFilter(), 0, 2),
                            conv.getEpilogue());
       })
+      .Case([&](kernel::SoftmaxOp softmax) {
+        // Maximum, difference, exponential, sum, scale.
+        return code.multiply(elements(code, softmax.getInit()), 5);
+      })
+      .Case([&](kernel::AttentionOp attention) {
+        // Of each query and key: two products, and the softmax of a score.
+        auto size = [&](Value buffer, int64_t dim) {
+          return dims(code, buffer, dim, 1);
+        };
+        int64_t rank = attention.getInitOrder().size();
+        Index queries = code.constant(1);
+        for (int64_t dim : attention.getQueryOrder().drop_back())
+          queries = code.multiply(queries, size(attention.getQuery(), dim));
+        Index keys =
+            size(attention.getKey(), attention.getKeyOrder()[rank - 2]);
+        Index widths = code.add(
+            size(attention.getQuery(), attention.getQueryOrder().back()),
+            size(attention.getValue(), attention.getValueOrder().back()));
+        Index each =
+            code.add(code.multiply(widths, 2),
+                     code.constant(5 + flopsIn(attention.getEpilogue())));
+        return code.multiply(code.multiply(queries, keys), each);
+      })
       .Case([&](kernel::PoolOp pool) {
         if (!isa<FloatType>(getElementTypeOrSelf(pool.getInit().getType())))
           return code.constant(0);

@@ -39,6 +39,14 @@ ParallelExtent depthwiseConvExtent(Code &code, kernel::DepthwiseConvOp op,
 mlir::LogicalResult emitDepthwiseConv(kernel::DepthwiseConvOp op,
                                       KernelBody &body);
 
+ParallelExtent softmaxExtent(Code &code, llvm::ArrayRef<BufferView> operands);
+mlir::LogicalResult emitSoftmax(kernel::SoftmaxOp op, KernelBody &body);
+
+ParallelExtent attentionExtent(Code &code, kernel::AttentionOp op,
+                               llvm::ArrayRef<BufferView> operands,
+                               const Target &target);
+mlir::LogicalResult emitAttention(kernel::AttentionOp op, KernelBody &body);
+
 ParallelExtent poolExtent(Code &code, kernel::PoolOp op,
                           llvm::ArrayRef<BufferView> operands,
                           const Target &target);
@@ -49,8 +57,7 @@ ParallelExtent padExtent(Code &code, kernel::PadOp op,
                          const Target &target);
 mlir::LogicalResult emitPad(kernel::PadOp op, KernelBody &body);
 
-ParallelExtent padBorderExtent(Code &code,
-                               llvm::ArrayRef<BufferView> operands);
+ParallelExtent padBorderExtent(Code &code, llvm::ArrayRef<BufferView> operands);
 mlir::LogicalResult emitPadBorder(kernel::PadBorderOp op, KernelBody &body);
 
 /// What a size that only a run knows counts as in estimates.
@@ -61,6 +68,11 @@ inline bool isContiguous(mlir::Value buffer) {
   auto type = mlir::dyn_cast<mlir::MemRefType>(buffer.getType());
   return type && type.getLayout().isIdentity();
 }
+
+/// Displacement of `view` at the position `batch` of the output's leading dims,
+/// which are all but the last two; dims of `view` that are 1 or missing repeat.
+Index batchOffset(Code &code, const BufferView &view,
+                  llvm::ArrayRef<Index> batch);
 
 /// How many row tiles make a unit of work: enough that the weights of a
 /// column block are read several times from the nearest cache, few enough

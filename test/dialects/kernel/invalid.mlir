@@ -116,3 +116,27 @@ func.func @mixed_operands(%a: memref<4x8xf32>, %b: memref<8x16xi8>, %c: memref<4
   }
   return
 }
+
+// -----
+
+func.func @attention_width(%q: tensor<2x7x?xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>, %init: tensor<2x7x8xf32>) -> tensor<2x7x8xf32> {
+  // expected-error @+1 {{query and key must have the same static width of at most 256}}
+  %y = kernel.attention ins(%q, %k, %v : tensor<2x7x?xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) outs(%init : tensor<2x7x8xf32>)
+      {epilogue_maps = [], query_order = array<i64: 0, 1, 2>, key_order = array<i64: 0, 1, 2>, value_order = array<i64: 0, 1, 2>, init_order = array<i64: 0, 1, 2>} -> tensor<2x7x8xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %y : tensor<2x7x8xf32>
+}
+
+// -----
+
+func.func @attention_order(%q: tensor<2x7x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>, %init: tensor<2x7x8xf32>) -> tensor<2x7x8xf32> {
+  // expected-error @+1 {{key_order is no permutation of 3 dims}}
+  %y = kernel.attention ins(%q, %k, %v : tensor<2x7x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) outs(%init : tensor<2x7x8xf32>)
+      {epilogue_maps = [], query_order = array<i64: 0, 1, 2>, key_order = array<i64: 0, 2, 2>, value_order = array<i64: 0, 1, 2>, init_order = array<i64: 0, 1, 2>} -> tensor<2x7x8xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %y : tensor<2x7x8xf32>
+}
