@@ -34,3 +34,26 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("ONNXC_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def agree(compiled):
+    """agree(model, feeds...): runs a model here and in ONNX Runtime and compares; the results of the last feeds."""
+    import numpy as np
+    import onnxc
+    import onnxruntime
+
+    def run(model, *several: dict) -> list:
+        session = onnxc.InferenceSession(compiled(model))
+        reference = onnxruntime.InferenceSession(model.SerializeToString())
+        for feeds in several:
+            results = session.run(None, feeds)
+            for result, want in zip(results, reference.run(None, feeds), strict=True):
+                assert result.dtype == want.dtype and result.ndim == want.ndim
+                if result.size == want.size == 0:
+                    continue  # ONNX Runtime says 0 of dims that it would learn from the first iteration of a loop
+                assert result.shape == want.shape
+                np.testing.assert_allclose(result, want, rtol=1e-5, atol=1e-5)
+        return results
+
+    return run

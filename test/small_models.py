@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnx.parser
 from onnx import TensorProto, helper, numpy_helper
 
 FLOAT = TensorProto.FLOAT
@@ -23,6 +24,11 @@ def make_model(nodes, inputs, outputs, constants=None, opset: int = 20, **fields
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9, **fields)
     helper.set_model_props(model, metadata)
     return model
+
+
+def parse(graph: str, opset: int = 18) -> onnx.ModelProto:
+    """A model in ONNX's text form."""
+    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}]> {graph}')
 
 
 def affine(**fields) -> onnx.ModelProto:

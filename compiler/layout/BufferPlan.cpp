@@ -34,6 +34,8 @@ public:
   BufferPlan run();
 
 private:
+  bool leavesIteration(const BufferViewFlowAnalysis &views,
+                       memref::AllocOp alloc);
   void hoistAllocsFromRegions();
   void shareBuffers();
   bool movable(Value value);
@@ -170,6 +172,16 @@ int64_t Planner::guessBytes(memref::AllocOp alloc) {
 // Decisions
 //===----------------------------------------------------------------------===//
 
+/// Whether the contents of `alloc` are seen after the iteration that makes
+/// them, of any loop around it.
+bool Planner::leavesIteration(const BufferViewFlowAnalysis &views,
+                              memref::AllocOp alloc) {
+  return llvm::any_of(views.resolve(alloc), [](Value alias) {
+    return isa<BlockArgument>(alias) ||
+           isa<LoopLikeOpInterface>(alias.getDefiningOp());
+  });
+}
+
 /// An alloc in a loop or branch moves in front of it when its size is known
 /// there and its contents do not leave the iteration.
 void Planner::hoistAllocsFromRegions() {
@@ -180,12 +192,7 @@ void Planner::hoistAllocsFromRegions() {
       nested.push_back(alloc);
   });
   for (memref::AllocOp alloc : nested) {
-    bool leaves = llvm::any_of(views.resolve(alloc), [&](Value alias) {
-      if (isa<BlockArgument>(alias))
-        return true;
-      return alias.getDefiningOp()->getNumRegions() != 0;
-    });
-    if (leaves)
+    if (leavesIteration(views, alloc))
       continue;
     Operation *ancestor = topLevel(alloc);
     bool known = llvm::all_of(alloc.getDynamicSizes(), [&](Value size) {
@@ -311,9 +318,12 @@ void Planner::claimOutputs() {
     }
     claimed[alloc] = operand.getOperandNumber();
   }
+  BufferViewFlowAnalysis views(main);
   main.walk([&](memref::AllocOp alloc) {
     Buffer buffer;
     buffer.alloc = alloc;
+    buffer.perIteration = alloc->getParentOfType<LoopLikeOpInterface>() &&
+                          !leavesIteration(views, alloc);
     buffer.sizeKnownAtEntry =
         alloc->getBlock() == block &&
         llvm::all_of(alloc.getDynamicSizes(),
@@ -337,8 +347,10 @@ void Planner::claimOutputs() {
                        : arith::ConstantIndexOp::create(
                              atAlloc, buffer.alloc.getLoc(), type.getDimSize(i))
                              .getResult();
-      buffer.sizeKnownAtEntry &= isEntryValue(size);
-      plan.outputDims[*buffer.output].push_back(size);
+      Value dim = arith::IndexCastOp::create(atAlloc, buffer.alloc.getLoc(),
+                                             atAlloc.getI64Type(), size);
+      buffer.sizeKnownAtEntry &= isEntryValue(dim);
+      plan.outputDims[*buffer.output].push_back(dim);
     }
   }
 }

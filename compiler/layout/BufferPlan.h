@@ -20,12 +20,16 @@ namespace onnxc {
 struct Buffer {
   mlir::memref::AllocOp alloc;
   bool sizeKnownAtEntry = false;
+  /// Whether it is dead when the iteration of the loop around it ends, so that
+  /// the next one's can have its memory.
+  bool perIteration = false;
   std::optional<int64_t> output; ///< index of the output that it holds
 };
 
 struct BufferPlan {
   llvm::SmallVector<Buffer> buffers;
-  /// Of each output its dims (as index).
+  /// Of each output its dims (as i64, made by an op of their own, so that they
+  /// outlive changes of what they follow from).
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> outputDims;
   /// Those that get a place in the workspace, as indices into `buffers`.
   llvm::SmallVector<unsigned> inWorkspace;

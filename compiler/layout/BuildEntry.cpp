@@ -14,33 +14,40 @@
 using namespace mlir;
 using namespace onnxc;
 
-/// The buffer's size, rounded up to the alignment.
-static Value bytes(OpBuilder &builder, memref::AllocOp alloc) {
-  MemRefType type = alloc.getType();
-  Location loc = alloc.getLoc();
+/// The size of a buffer, without what lies between it and the next.
+static Value exactBytes(OpBuilder &builder, Location loc, MemRefType type,
+                        ValueRange sizes) {
   int64_t constant = elementBytes(type.getElementType());
   for (int64_t size : type.getShape())
     if (!ShapedType::isDynamic(size))
       constant *= size;
+  Value result = arith::ConstantIndexOp::create(builder, loc, constant);
+  for (Value size : sizes)
+    result = builder.createOrFold<arith::MulIOp>(loc, result, size);
+  return result;
+}
+
+/// The buffer's size, rounded up to the alignment.
+static Value bytes(OpBuilder &builder, memref::AllocOp alloc) {
+  Location loc = alloc.getLoc();
   auto index = [&](int64_t value) {
     return arith::ConstantIndexOp::create(builder, loc, value).getResult();
   };
-  if (type.hasStaticShape())
-    return index(llvm::alignTo(constant, bufferAlignment));
-  Value result = index(constant);
-  for (Value size : alloc.getDynamicSizes())
-    result = builder.createOrFold<arith::MulIOp>(loc, result, size);
-  result =
-      arith::AddIOp::create(builder, loc, result, index(bufferAlignment - 1));
+  Value exact =
+      exactBytes(builder, loc, alloc.getType(), alloc.getDynamicSizes());
+  if (std::optional<int64_t> constant = getConstantIntValue(exact))
+    return index(llvm::alignTo(*constant, bufferAlignment));
+  Value result =
+      arith::AddIOp::create(builder, loc, exact, index(bufferAlignment - 1));
   return arith::AndIOp::create(builder, loc, result, index(-bufferAlignment));
 }
 
-/// A return in the middle of a region needs blocks: regions that hold an alloc
-/// or a check become branches.
+/// A return in the middle of a region needs blocks: regions that ask for memory
+/// or hold a check become branches.
 static LogicalResult flattenRegions(func::FuncOp main) {
   DenseSet<Operation *> flatten;
   main.walk([&](Operation *op) {
-    if (!isa<memref::AllocOp, cf::AssertOp>(op))
+    if (!isa<memref::AllocOp, cf::AssertOp, kernel::ReserveOp>(op))
       return;
     for (Operation *parent = op->getParentOp(); parent != main;
          parent = parent->getParentOp())
@@ -55,6 +62,62 @@ static LogicalResult flattenRegions(func::FuncOp main) {
   target.addDynamicallyLegalDialect<scf::SCFDialect>(
       [&](Operation *op) { return !flatten.contains(op); });
   return applyPartialConversion(main, target, std::move(patterns));
+}
+
+/// Memory of the size that buffers of loops need, slot by slot.
+static void buildSlots(EntryFunction &entry, BufferPlan &plan) {
+  SmallVector<kernel::SlotOp> slots;
+  SmallVector<kernel::ReserveOp> reserved;
+  entry.function().walk([&](Operation *op) {
+    if (auto slot = dyn_cast<kernel::SlotOp>(op))
+      slots.push_back(slot);
+    if (auto reserve = dyn_cast<kernel::ReserveOp>(op))
+      reserved.push_back(reserve);
+  });
+  int64_t count = 0;
+  for (kernel::SlotOp slot : slots) {
+    OpBuilder builder(slot);
+    slot.replaceAllUsesWith(
+        arith::ConstantIndexOp::create(builder, slot.getLoc(), count++)
+            .getResult());
+    slot.erase();
+  }
+  for (Buffer &buffer : plan.buffers) {
+    if (!buffer.perIteration || buffer.alloc.use_empty())
+      continue;
+    memref::AllocOp alloc = buffer.alloc;
+    OpBuilder builder(alloc);
+    auto index = [&](int64_t value) {
+      return arith::ConstantIndexOp::create(builder, alloc.getLoc(), value)
+          .getResult();
+    };
+    auto reserve = kernel::ReserveOp::create(builder, alloc.getLoc(),
+                                             alloc.getType(), index(count++),
+                                             index(0), alloc.getDynamicSizes());
+    alloc.replaceAllUsesWith(reserve.getBuffer());
+    reserved.push_back(reserve);
+  }
+  if (reserved.empty())
+    return;
+  Value memory = entry.slots(reserved.front().getLoc(), count);
+  for (kernel::ReserveOp reserve : reserved) {
+    OpBuilder builder(reserve);
+    Location loc = reserve.getLoc();
+    auto type = cast<MemRefType>(reserve.getBuffer().getType());
+    Value size = exactBytes(builder, loc, type, reserve.getSizes());
+    Value offset =
+        builder.createOrFold<arith::MulIOp>(loc, reserve.getPosition(), size);
+    Value pointer = entry.callReserve(builder, loc, memory, reserve.getSlot(),
+                                      offset, size);
+    entry.returnIfNull(builder, loc, pointer);
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    reserve.replaceAllUsesWith(
+        memref::ViewOp::create(builder, loc, type,
+                               EntryFunction::bytesAt(builder, loc, pointer),
+                               zero, reserve.getSizes())
+            .getResult());
+    reserve.erase();
+  }
 }
 
 static Value view(OpBuilder &builder, memref::AllocOp alloc, Value bytes,
@@ -106,19 +169,13 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
 
   // Outputs and the workspace, as early as their sizes are known.
   builder.setInsertionPoint(plan.sizesEnd);
-  auto dims64 = [&](ArrayRef<Value> dims) {
-    return llvm::map_to_vector(dims, [&](Value dim) {
-      return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), dim)
-          .getResult();
-    });
-  };
   SmallVector<Value> pointers;
   SmallVector<std::pair<Buffer *, Value>> atEntry;
   for (int64_t i = 0, e = plan.outputDims.size(); i < e; ++i)
     for (Buffer &buffer : plan.buffers)
       if (buffer.output == i && buffer.sizeKnownAtEntry) {
         pointers.push_back(
-            entry.callOutput(builder, loc, i, dims64(plan.outputDims[i])));
+            entry.callOutput(builder, loc, i, plan.outputDims[i]));
         atEntry.push_back({&buffer, pointers.back()});
       }
   SmallVector<Value> offsets(plan.inWorkspace.size()),
@@ -167,6 +224,7 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
   }
   builder.setInsertionPoint(plan.sizesEnd);
   entry.returnIfNull(builder, loc, pointers);
+  buildSlots(entry, plan);
   for (Buffer &buffer : plan.buffers) {
     memref::AllocOp alloc = buffer.alloc;
     if (!alloc.use_empty() && (buffer.output || !buffer.sizeKnownAtEntry)) {
@@ -174,7 +232,7 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
       Value pointer =
           buffer.output
               ? entry.callOutput(builder, loc, *buffer.output,
-                                 dims64(plan.outputDims[*buffer.output]))
+                                 plan.outputDims[*buffer.output])
               : entry.callAllocate(builder, loc, bytes(builder, alloc));
       entry.returnIfNull(builder, loc, pointer);
       alloc.replaceAllUsesWith(

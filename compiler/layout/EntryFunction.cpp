@@ -145,6 +145,36 @@ Value EntryFunction::callAllocate(OpBuilder &builder, Location loc,
               {frame(), bytes});
 }
 
+/// The words of the shell's onnxc_slot: a pointer and a size.
+static constexpr int64_t slotWords = 2;
+
+Value EntryFunction::slots(Location loc, int64_t count) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&entry.getBody().front());
+  Value words = constant64(builder, loc, count * slotWords);
+  Value memory = LLVM::AllocaOp::create(builder, loc, pointerType(builder),
+                                        builder.getI64Type(), words);
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getI8IntegerAttr(0));
+  LLVM::MemsetOp::create(builder, loc, memory, zero,
+                         constant64(builder, loc, count * slotWords * 8),
+                         /*isVolatile=*/false);
+  return memory;
+}
+
+Value EntryFunction::callReserve(OpBuilder &builder, Location loc, Value slots,
+                                 Value slot, Value offset, Value bytes) {
+  auto word = [&](Value index) {
+    return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), index)
+        .getResult();
+  };
+  auto type = LLVM::LLVMArrayType::get(builder.getI64Type(), slotWords);
+  Value address =
+      LLVM::GEPOp::create(builder, loc, pointerType(builder), type, slots,
+                          ArrayRef<LLVM::GEPArg>{word(slot)});
+  return call(builder, loc, "onnxc_shell_reserve", pointerType(builder),
+              {frame(), address, word(offset), word(bytes)});
+}
+
 void EntryFunction::branch(OpBuilder &builder, Location loc, Value good,
                            Block *bad) {
   Block *here = builder.getInsertionBlock();

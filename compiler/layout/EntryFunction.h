@@ -40,6 +40,12 @@ public:
                             mlir::Value bytes);
   mlir::Value callAllocate(mlir::OpBuilder &builder, mlir::Location loc,
                            mlir::Value bytes);
+  /// `count` slots, as callReserve takes them; to be asked for once.
+  mlir::Value slots(mlir::Location loc, int64_t count);
+  /// `slot`, `offset` and `bytes` are of type index.
+  mlir::Value callReserve(mlir::OpBuilder &builder, mlir::Location loc,
+                          mlir::Value slots, mlir::Value slot,
+                          mlir::Value offset, mlir::Value bytes);
 
   /// memref<?xi8> at `pointer`.
   static mlir::Value bytesAt(mlir::OpBuilder &builder, mlir::Location loc,

@@ -1,7 +1,7 @@
 //===- KernelBufferization.cpp - Buffers of the kernel dialect ------------===//
 //
 // External models of BufferizableOpInterface: kernels write their init without
-// reading it, weights are read-only.
+// reading it, weights are read-only, slots hold copies.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,8 +9,10 @@
 
 #include "dialects/kernel/KernelDialect.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectRegistry.h"
 
 using namespace mlir;
@@ -18,6 +20,13 @@ using namespace mlir::bufferization;
 using namespace onnxc;
 
 namespace {
+
+/// The buffer of a value: contiguous.
+FailureOr<BufferLikeType> contiguousType(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return cast<BufferLikeType>(static_cast<Type>(
+      MemRefType::get(type.getShape(), type.getElementType())));
+}
 
 template <typename OpTy>
 struct KernelModel
@@ -77,9 +86,7 @@ struct WeightModel
   getBufferType(Operation *op, Value value, const BufferizationOptions &options,
                 const BufferizationState &state,
                 SmallVector<Value> &invocationStack) const {
-    auto type = cast<RankedTensorType>(value.getType());
-    return cast<BufferLikeType>(static_cast<Type>(
-        MemRefType::get(type.getShape(), type.getElementType())));
+    return contiguousType(value);
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
@@ -97,11 +104,94 @@ struct WeightModel
   }
 };
 
+/// Reads its tensor and copies it to the slot's memory, which no tensor is.
+struct SlotWriteModel
+    : public BufferizableOpInterface::ExternalModel<SlotWriteModel,
+                                                    kernel::SlotWriteOp> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
+                              const AnalysisState &state) const {
+    return true;
+  }
+
+  bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand,
+                               const AnalysisState &state) const {
+    return false;
+  }
+
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand,
+                                      const AnalysisState &state) const {
+    return {};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto write = cast<kernel::SlotWriteOp>(op);
+    FailureOr<Value> source =
+        getBuffer(rewriter, write.getTensor(), options, state);
+    FailureOr<BufferLikeType> type = contiguousType(write.getTensor());
+    if (failed(source) || failed(type))
+      return failure();
+    SmallVector<Value> sizes;
+    auto memref = cast<MemRefType>(*type);
+    for (int64_t i = 0; i < memref.getRank(); ++i)
+      if (memref.isDynamicDim(i))
+        sizes.push_back(
+            memref::DimOp::create(rewriter, op->getLoc(), *source, i));
+    Value target =
+        kernel::ReserveOp::create(rewriter, op->getLoc(), memref,
+                                  write.getSlot(), write.getPosition(), sizes);
+    memref::CopyOp::create(rewriter, op->getLoc(), *source, target);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Its result is memory that only the slot's next write may change.
+struct SlotReadModel
+    : public BufferizableOpInterface::ExternalModel<SlotReadModel,
+                                                    kernel::SlotReadOp> {
+  bool isWritable(Operation *op, Value value,
+                  const AnalysisState &state) const {
+    return false;
+  }
+
+  AliasingOpOperandList
+  getAliasingOpOperands(Operation *op, Value value,
+                        const AnalysisState &state) const {
+    return {};
+  }
+
+  FailureOr<BufferLikeType>
+  getBufferType(Operation *op, Value value, const BufferizationOptions &options,
+                const BufferizationState &state,
+                SmallVector<Value> &invocationStack) const {
+    return contiguousType(value);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto read = cast<kernel::SlotReadOp>(op);
+    FailureOr<BufferLikeType> type = contiguousType(read.getTensor());
+    if (failed(type))
+      return failure();
+    Value zero = arith::ConstantIndexOp::create(rewriter, op->getLoc(), 0);
+    Value buffer = kernel::ReserveOp::create(
+        rewriter, op->getLoc(), cast<MemRefType>(*type), read.getSlot(), zero,
+        read.getSizes());
+    replaceOpWithBufferizedValues(rewriter, op, buffer);
+    return success();
+  }
+};
+
 } // namespace
 
 void onnxc::registerKernelBufferization(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, kernel::KernelDialect *) {
     kernel::WeightOp::attachInterface<WeightModel>(*context);
+    kernel::SlotWriteOp::attachInterface<SlotWriteModel>(*context);
+    kernel::SlotReadOp::attachInterface<SlotReadModel>(*context);
     kernel::MatmulOp::attachInterface<KernelModel<kernel::MatmulOp>>(*context);
     kernel::ConvOp::attachInterface<KernelModel<kernel::ConvOp>>(*context);
     kernel::WinogradInputOp::attachInterface<

@@ -67,6 +67,15 @@ Value onnxc::castTo(Lowering &l, Value tensor, Type type) {
   return tensor::CastOp::create(l.b, l.loc, type, tensor);
 }
 
+Value onnxc::destination(Lowering &l, Type element,
+                         ArrayRef<OpFoldResult> dims) {
+  SmallVector<Value> dynamic;
+  SmallVector<int64_t> shape;
+  dispatchIndexOpFoldResults(dims, dynamic, shape);
+  return bufferization::AllocTensorOp::create(
+      l.b, l.loc, RankedTensorType::get(shape, element), dynamic);
+}
+
 Value onnxc::writeInto(Lowering &l, Value tensor, Value destination) {
   return bufferization::MaterializeInDestinationOp::create(
              l.b, l.loc, destination.getType(),
@@ -140,13 +149,12 @@ static LogicalResult lowerIf(Lowering &l, OnnxNode n) {
                       "output " + Twine(i) + " of a branch")))
         return failure();
     Dims dims = l.knownDims(result);
-    Value destination;
+    Value target;
     if (llvm::all_of(dims, [](OpFoldResult dim) { return !!dim; }))
-      destination = l.empty(signless(l.elementType(result)), dims);
+      target = destination(l, signless(l.elementType(result)), dims);
     results.push_back(result);
-    destinations.push_back(destination);
-    types.push_back(destination ? destination.getType()
-                                : Type(loweredType(l, result)));
+    destinations.push_back(target);
+    types.push_back(target ? target.getType() : Type(loweredType(l, result)));
   }
   Value condition = onlyElement(l, n.in(0), "the condition");
   if (!condition)

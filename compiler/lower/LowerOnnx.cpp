@@ -51,6 +51,7 @@ static LoweringTable makeTable() {
   addDeformableConvolutions(table);
   addFeatureTransforms(table);
   addLinearModels(table);
+  addLoops(table);
   return table;
 }
 

@@ -317,6 +317,7 @@ void addRegionPools(LoweringTable &table);
 void addGridSample(LoweringTable &table);
 void addMaxUnpool(LoweringTable &table);
 void addDeformableConvolutions(LoweringTable &table);
+void addLoops(LoweringTable &table);
 
 } // namespace onnxc
 

@@ -33,6 +33,8 @@ Dims Lowering::sizes(Value tensor) {
       known = slice.getMixedSizes();
   } else if (auto expand = origin.getDefiningOp<tensor::ExpandShapeOp>())
     known = expand.getMixedOutputShape();
+  else if (auto read = origin.getDefiningOp<kernel::SlotReadOp>())
+    known = getMixedValues(read.getType().getShape(), read.getSizes(), b);
   for (int64_t i = 0; i < type.getRank(); ++i) {
     if (!type.isDynamicDim(i))
       result[i] = attr(type.getDimSize(i));

@@ -197,6 +197,28 @@ LogicalResult WeightOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// Memory that grows
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifySizes(Operation *op, ShapedType type,
+                                 ValueRange sizes) {
+  if (static_cast<size_t>(type.getNumDynamicDims()) == sizes.size())
+    return success();
+  return op->emitOpError("has ")
+         << sizes.size() << " sizes for " << type.getNumDynamicDims()
+         << " dims that the type does not tell";
+}
+
+LogicalResult SlotReadOp::verify() {
+  return verifySizes(*this, getTensor().getType(), getSizes());
+}
+
+LogicalResult ReserveOp::verify() {
+  return verifySizes(*this, cast<ShapedType>(getBuffer().getType()),
+                     getSizes());
+}
+
+//===----------------------------------------------------------------------===//
 // Contractions
 //===----------------------------------------------------------------------===//
 

@@ -119,6 +119,61 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Memory that grows
+//===----------------------------------------------------------------------===//
+
+def Kernel_SlotOp : Kernel_Op<"slot", [MemoryEffects<[MemAlloc]>]> {
+  let summary = "A place of a run whose memory grows as needed";
+  let description = [{
+    Holds what a loop hands on where its size follows from data. Memory that is
+    too small is replaced by one of at least twice the size, so that all of a
+    run's together are at most twice the last, and an iteration that needs no
+    more than one before allocates nothing.
+
+    ```mlir
+    %s = kernel.slot
+    kernel.slot_write %x, %s at %i : tensor<?x4xf32>
+    %all = kernel.slot_read %s [%n, %d] : tensor<?x?x4xf32>
+    ```
+  }];
+  let results = (outs Index:$slot);
+  let assemblyFormat = "attr-dict";
+}
+
+def Kernel_SlotWriteOp : Kernel_Op<"slot_write", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Copy a tensor to a slot";
+  let description = [{
+    The tensor goes behind `position` others of its size, which are kept.
+  }];
+  let arguments = (ins AnyRankedTensor:$tensor, Index:$slot, Index:$position);
+  let assemblyFormat = "$tensor `,` $slot `at` $position attr-dict `:` type($tensor)";
+}
+
+def Kernel_SlotReadOp : Kernel_Op<"slot_read", [MemoryEffects<[MemRead]>]> {
+  let summary = "What a slot holds, seen as a tensor";
+  let description = [{
+    Shows the slot's memory until the slot is written again. `sizes` are the
+    dims that the type does not tell; the whole must have been written.
+  }];
+  let arguments = (ins Index:$slot, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedTensor:$tensor);
+  let assemblyFormat = "$slot `[` $sizes `]` attr-dict `:` type($tensor)";
+  let hasVerifier = 1;
+}
+
+def Kernel_ReserveOp : Kernel_Op<"reserve", [MemoryEffects<[MemAlloc, MemRead, MemWrite]>]> {
+  let summary = "A buffer in a slot, which grows to hold it";
+  let description = [{
+    What the two operations above become: the buffer lies behind `position`
+    others of its size, which are kept.
+  }];
+  let arguments = (ins Index:$slot, Index:$position, Variadic<Index>:$sizes);
+  let results = (outs AnyMemRef:$buffer);
+  let assemblyFormat = "$slot `at` $position `[` $sizes `]` attr-dict `:` type($buffer)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Contractions
 //===----------------------------------------------------------------------===//
 

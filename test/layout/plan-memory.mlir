@@ -106,6 +106,43 @@ func.func @main(%x: memref<?xf32>) -> memref<f32> {
 
 // -----
 
+// In a loop: a buffer of a known size is in the workspace; one whose size follows from data is in a slot, which the
+// next iteration uses again, as is what the loop itself keeps in one.
+// CHECK-LABEL: func.func @onnxc_generated_run
+// CHECK: %[[SLOTS:.*]] = llvm.alloca
+// CHECK: llvm.intr.memset
+// CHECK: call @onnxc_shell_workspace
+// CHECK-NOT: onnxc_shell_allocate
+// CHECK: %[[OWN:.*]] = llvm.getelementptr %[[SLOTS]][1]
+// CHECK: call @onnxc_shell_reserve(%{{.*}}, %[[OWN]],
+// CHECK: cf.cond_br
+// CHECK: call @onnxc_shell_reserve(%{{.*}}, %[[SLOTS]],
+// CHECK: cf.cond_br
+// CHECK: linalg.abs
+func.func @main(%x: memref<?xf32>, %t: memref<i64>) -> memref<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %t0 = memref.load %t[] : memref<i64>
+  %trips = arith.index_cast %t0 : i64 to index
+  %y = memref.alloc() : memref<4xf32>
+  %slot = kernel.slot
+  scf.for %i = %c0 to %trips step %c1 {
+    %small = memref.alloc() : memref<4xf32>
+    linalg.exp ins(%y : memref<4xf32>) outs(%small : memref<4xf32>)
+    linalg.tanh ins(%small : memref<4xf32>) outs(%y : memref<4xf32>)
+    %f = memref.load %y[%c0] : memref<4xf32>
+    %f64 = arith.fptosi %f : f32 to i64
+    %n = arith.index_cast %f64 : i64 to index
+    %part = memref.alloc(%n) : memref<?xf32>
+    %all = kernel.reserve %slot at %i [%n] : memref<?xf32>
+    linalg.exp ins(%all : memref<?xf32>) outs(%part : memref<?xf32>)
+    linalg.abs ins(%part : memref<?xf32>) outs(%all : memref<?xf32>)
+  }
+  return %y : memref<4xf32>
+}
+
+// -----
+
 func.func @main() -> memref<4xf32> {
   // expected-error @+1 {{weight has no offset in the weight section}}
   %w = kernel.weight dense<1.0> : tensor<4xf32> -> memref<4xf32>

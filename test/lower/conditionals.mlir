@@ -5,7 +5,7 @@
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: %[[C:.*]]: tensor<i1>
 // CHECK: %[[N:.*]] = tensor.dim
-// CHECK: %[[E:.*]] = tensor.empty(%[[N]]) : tensor<?x4xf32>
+// CHECK: %[[E:.*]] = bufferization.alloc_tensor(%[[N]]) : tensor<?x4xf32>
 // CHECK: %[[B:.*]] = tensor.extract %[[C]][] : tensor<i1>
 // CHECK: %[[Y:.*]] = scf.if %[[B]] -> (tensor<?x4xf32>) {
 // CHECK: %[[T:.*]] = linalg.generic
@@ -33,7 +33,7 @@ func.func @main(%c: tensor<i1> {onnx.name = "c", onnx.dims = []}, %x: tensor<?x4
 // Branches of differing dims yield copies of their own. What one branch made of %s is not used behind it.
 
 // CHECK-LABEL: func.func @main
-// CHECK-NOT: tensor.empty
+// CHECK-NOT: alloc_tensor
 // CHECK: scf.if %{{.*}} -> (tensor<?xi64>) {
 // CHECK: tensor.from_elements
 // CHECK: bufferization.alloc_tensor() copy

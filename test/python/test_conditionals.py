@@ -1,33 +1,9 @@
 """If against ONNX Runtime: branches of equal and of differing dims, nested, with values from outside."""
 
 import numpy as np
-import onnx
-import onnx.parser
 import onnxc
-import onnxruntime
 import pytest
-
-
-def parse(graph: str, opset: int = 18) -> onnx.ModelProto:
-    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}]> {graph}')
-
-
-@pytest.fixture
-def agree(compiled):
-    """agree(model, feeds...): runs both, compares, returns the results of the last."""
-
-    def run(model: onnx.ModelProto, *several: dict) -> list:
-        session = onnxc.InferenceSession(compiled(model))
-        reference = onnxruntime.InferenceSession(model.SerializeToString())
-        for feeds in several:
-            results = session.run(None, feeds)
-            expected = reference.run(None, feeds)
-            for result, want in zip(results, expected, strict=True):
-                assert result.dtype == want.dtype and result.shape == want.shape
-                np.testing.assert_allclose(result, want, rtol=1e-5, atol=1e-5)
-        return results
-
-    return run
+from small_models import parse
 
 
 def values(*shape: int) -> np.ndarray:

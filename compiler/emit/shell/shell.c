@@ -127,6 +127,32 @@ void *onnxc_shell_allocate(onnxc_frame *frame, int64_t bytes) {
   return NULL;
 }
 
+void *onnxc_shell_reserve(onnxc_frame *frame, onnxc_slot *slot, int64_t offset,
+                          int64_t bytes) {
+  if (frame->status || frame->planning)
+    return NULL;
+  if (!bytes)
+    return nowhere(frame);
+  /* A size that does not fit is one that nobody can give. */
+  int64_t end = -1;
+  if (bytes > 0 && offset >= 0 && bytes <= INT64_MAX - offset)
+    end = offset + bytes;
+  if (end < 0 || end > slot->capacity) {
+    int64_t capacity = end;
+    if (end >= 0 && slot->capacity <= INT64_MAX / 2 &&
+        end < 2 * slot->capacity)
+      capacity = 2 * slot->capacity;
+    char *data = onnxc_shell_allocate(frame, capacity);
+    if (!data)
+      return NULL;
+    if (offset)
+      __builtin_memcpy(data, slot->data, (size_t)offset);
+    slot->data = data;
+    slot->capacity = capacity;
+  }
+  return slot->data + offset;
+}
+
 void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
                           void (*body)(void *, int64_t, int64_t),
                           void *argument) {

@@ -38,6 +38,12 @@ extern const int64_t onnxc_generated_defaults[];
 /* How many inputs have a default. */
 extern const int64_t onnxc_generated_default_count;
 
+/* Memory of a run that grows; all zero at first. */
+typedef struct onnxc_slot {
+  char *data;
+  int64_t capacity;
+} onnxc_slot;
+
 /* Generated code. */
 int32_t onnxc_generated_run(onnxc_frame *frame);
 
@@ -46,6 +52,8 @@ void *onnxc_shell_output(onnxc_frame *frame, int64_t index, int64_t rank,
                          const int64_t *dims);
 void *onnxc_shell_workspace(onnxc_frame *frame, int64_t bytes);
 void *onnxc_shell_allocate(onnxc_frame *frame, int64_t bytes);
+void *onnxc_shell_reserve(onnxc_frame *frame, onnxc_slot *slot, int64_t offset,
+                          int64_t bytes);
 void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
                           void (*body)(void *, int64_t, int64_t),
                           void *argument);

@@ -141,8 +141,12 @@ static LogicalResult loop(ShapeContext &shape) {
       shape.numResults() != end->getNumOperands() - 1)
     return shape.error("the body does not fit the loop's " + Twine(carried) +
                        " variables");
-  shape.inference.setDims(body->getArgument(0), {});
-  shape.inference.setDims(body->getArgument(1), {});
+  for (BlockArgument argument : body->getArguments().take_front(2))
+    shape.inference.setDims(argument, {});
+  // What is computed from the iteration's number is an expression of it.
+  if (auto number =
+          shape.inference.shapes.elementsOrSymbols(body->getArgument(0)))
+    shape.inference.setElements(body->getArgument(0), std::move(*number));
   for (unsigned index = 0; index < carried; ++index) {
     BlockArgument argument = body->getArgument(index + 2);
     auto dims = shape.dims(index + 2);
@@ -159,9 +163,11 @@ static LogicalResult loop(ShapeContext &shape) {
       trips = count->front();
   // The loop may end early only when it has a condition.
   auto goesOn = shape.inference.shapes.elements(end->getOperand(0));
-  bool all = goesOn && goesOn->size() == 1 &&
-             dim::constant(goesOn->front()) == 1 &&
-             (!shape.present(1) || shape.constantScalar(1) == 1);
+  // A body may hand its condition on as it is.
+  bool isConstant =
+      end->getOperand(0) == body->getArgument(1) ||
+      (goesOn && goesOn->size() == 1 && dim::constant(goesOn->front()) == 1);
+  bool all = isConstant && (!shape.present(1) || shape.constantScalar(1) == 1);
   for (unsigned index = 0; index < shape.numResults(); ++index) {
     Value yielded = end->getOperand(index + 1);
     if (index < carried) {

@@ -76,6 +76,9 @@ public:
   Expr dimSymbol(mlir::Value value, int64_t index);
   Exprs *known(mlir::Value value);
   void setDims(mlir::Value value, Exprs dims);
+  void setElements(mlir::Value value, Exprs elements) {
+    shapes.setElements(value, std::move(elements));
+  }
   /// Forgets what was found in the operations of `block`.
   void forget(mlir::Block &block);
 
