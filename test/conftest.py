@@ -43,6 +43,8 @@ def agree(compiled):
     import onnxc
     import onnxruntime
 
+    onnxruntime.set_default_logger_severity(3)
+
     def run(model, *several: dict) -> list:
         session = onnxc.InferenceSession(compiled(model))
         reference = onnxruntime.InferenceSession(model.SerializeToString())

@@ -53,6 +53,8 @@ private:
   Block *block;
   BufferPlan plan;
   DenseSet<Value> entryValues;
+  /// Of an alloc that was hoisted: the op whose region it stood in.
+  DenseMap<Operation *, Operation *> madeIn;
 };
 
 } // namespace
@@ -201,8 +203,10 @@ void Planner::hoistAllocsFromRegions() {
         return true;
       return isEntryValue(size);
     });
-    if (known)
-      alloc->moveBefore(ancestor);
+    if (!known)
+      continue;
+    madeIn[alloc] = alloc->getParentOp();
+    alloc->moveBefore(ancestor);
   }
 }
 
@@ -257,6 +261,7 @@ void Planner::shareBuffers() {
       aliasesOf(source).insert(resultAliases.begin(), resultAliases.end());
       aliasesOf(source).erase(result);
       result.replaceAllUsesWith(source.getResult());
+      madeIn.erase(result);
       result.erase();
       break;
     }
@@ -390,28 +395,49 @@ Value Planner::outputSize(OpBuilder &builder, Value value, int64_t dim) {
       arith::ConstantIndexOp::create(builder, loc, dim).getResult());
 }
 
-/// Live ranges and places of the workspace's buffers.
+/// The operations of @main numbered as they stand, each with the number of the
+/// last one inside of it.
+static DenseMap<Operation *, std::pair<int64_t, int64_t>>
+numberOperations(func::FuncOp main) {
+  DenseMap<Operation *, std::pair<int64_t, int64_t>> numbers;
+  int64_t next = 0;
+  main->walk([&](Operation *op, const WalkStage &stage) {
+    if (stage.isBeforeAllRegions())
+      numbers[op].first = next++;
+    if (stage.isAfterAllRegions())
+      numbers[op].second = next - 1;
+  });
+  return numbers;
+}
+
+/// Live ranges and places of the workspace's buffers. What an iteration makes
+/// is dead at its end; what comes from before a loop lives as long as the loop.
 void Planner::place() {
   BufferViewFlowAnalysis views(main);
-  DenseMap<Operation *, int64_t> position;
-  for (auto [i, op] : llvm::enumerate(*block))
-    position[&op] = i;
+  auto numbers = numberOperations(main);
   SmallVector<PlannedBuffer> planned;
   for (auto [i, buffer] : llvm::enumerate(plan.buffers)) {
     if (buffer.output || !buffer.sizeKnownAtEntry)
       continue;
     PlannedBuffer range{guessBytes(buffer.alloc),
                         std::numeric_limits<int64_t>::max(), -1};
+    Operation *home = madeIn.lookup(buffer.alloc);
+    if (!home)
+      home = main;
     for (Value alias : views.resolve(buffer.alloc))
       for (Operation *user : alias.getUsers()) {
-        int64_t where = position[topLevel(user)];
+        Operation *whole = user;
+        for (Operation *parent = user; parent != main;
+             parent = parent->getParentOp())
+          if (isa<LoopLikeOpInterface>(parent) && !parent->isAncestor(home))
+            whole = parent;
         // Making a view reads nothing.
         if (!isa<ViewLikeOpInterface>(user))
-          range.first = std::min(range.first, where);
-        range.last = std::max(range.last, where);
+          range.first = std::min(range.first, numbers[whole].first);
+        range.last = std::max(range.last, numbers[whole].second);
       }
     if (range.last < 0 || range.first > range.last)
-      range.first = range.last = position[buffer.alloc];
+      range.first = range.last = numbers[buffer.alloc].first;
     planned.push_back(range);
     plan.inWorkspace.push_back(i);
   }

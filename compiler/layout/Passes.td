@@ -211,7 +211,9 @@ def PlanMemory : Pass<"plan-memory", "mlir::ModuleOp"> {
     placement (with guesses for dims that are not known), the offsets are
     computed at run time from the actual dims, so the workspace is as small
     for one shape as for another and nothing is allocated during a run.
-    Buffers whose size depends on computed data come from the shell.
+    Buffers whose size depends on computed data come from the shell; one that
+    is dead when its loop's iteration ends from a slot, memory that grows and
+    that the next iteration uses again.
 
     ```mlir
     // before
