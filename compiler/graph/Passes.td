@@ -74,6 +74,58 @@ def Simplify : Pass<"onnx-simplify", "mlir::func::FuncOp"> {
   }];
 }
 
+def FoldSequences : Pass<"onnx-fold-sequences", "mlir::func::FuncOp"> {
+  let summary = "Replaces sequences and optionals whose elements are known by these elements";
+  let description = [{
+    What builds, changes and reads a sequence at constant positions, splits a
+    tensor into parts of known number, or wraps an optional value, says which
+    tensor is meant where: the tensors are then values like any other, with
+    memory that is planned and shapes that are inferred one by one.
+
+    ```mlir
+    %s = onnx.SequenceConstruct(%a, %b) : (tensor<2xf32>, tensor<3xf32>) -> !onnx.seq<tensor<?xf32>>
+    %t = onnx.SequenceInsert(%s, %c, %none) : ...
+    %y = onnx.ConcatFromSequence(%t) {axis = 0 : i64} : (!onnx.seq<tensor<?xf32>>) -> tensor<?xf32>
+    ```
+    becomes
+    ```mlir
+    %y = onnx.Concat(%a, %b, %c) {axis = 0 : i64} : (tensor<2xf32>, tensor<3xf32>, tensor<4xf32>) -> tensor<9xf32>
+    ```
+    A sequence whose length follows from data, and one that is an input or
+    output of the model, stays.
+  }];
+}
+
+def StackLoopSequences : Pass<"onnx-stack-loop-sequences", "mlir::func::FuncOp"> {
+  let summary = "Turns sequences that a Loop appends to into its scan outputs";
+  let description = [{
+    Exporters write a list that a loop appends to, and that is joined behind it,
+    as a sequence. A scan output is the same without a sequence: its memory is
+    one tensor, of the final size where the number of iterations is known.
+
+    ```mlir
+    %e = onnx.SequenceEmpty() : () -> !onnx.seq<tensor<?xf32>>
+    %s = onnx.Loop(%n, %none, %e) ({
+    ^bb0(%i: tensor<i64>, %c: tensor<i1>, %q: !onnx.seq<tensor<?xf32>>):
+      ...
+      %r = onnx.SequenceInsert(%q, %t, %none) : ...
+      onnx.Return(%c, %r) : ...
+    }) : ...
+    %y = onnx.ConcatFromSequence(%s) {axis = 0 : i64, new_axis = 1 : i64} : ...
+    ```
+    becomes
+    ```mlir
+    %y = onnx.Loop(%n, %none) ({
+    ^bb0(%i: tensor<i64>, %c: tensor<i1>):
+      ...
+      onnx.Return(%c, %t) : ...
+    }) : ...
+    ```
+    Joined along a dim that the tensors have, which no iteration may change, the
+    stack is reshaped.
+  }];
+}
+
 def FoldBatchNorm : Pass<"onnx-fold-batchnorm", "mlir::func::FuncOp"> {
   let summary = "Turns BatchNormalization with constant statistics into Mul and Add";
   let description = [{

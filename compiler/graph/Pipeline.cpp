@@ -16,8 +16,11 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // Shapes first: the rewrites ask for ranks, and folding for dims.
   add(createInferShapes());
   add(createFoldConstants());
-  // An If that folded away can tell shapes after it.
+  // An If that folded away, and a tensor that was in a sequence, can tell shapes
+  // behind them.
   add(createSimplify());
+  add(createStackLoopSequences());
+  add(createFoldSequences());
   add(createInferShapes());
   add(createFoldConstants());
   add(createCSEPass());
@@ -29,6 +32,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   add(createFusePatterns());
   add(createFoldConstants());
   add(createSimplify());
+  add(createFoldSequences());
   add(createCSEPass());
   add(createInferShapes());
 }
