@@ -33,8 +33,9 @@ struct KernelModel
     : public DstBufferizableOpInterfaceExternalModel<KernelModel<OpTy>, OpTy> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &opOperand,
                               const AnalysisState &state) const {
-    // Of the inits only a border's is kept in part.
-    return isa<kernel::PadBorderOp>(op) ||
+    // Of the inits only a border's is kept in part, and a recurrence begins
+    // with its states.
+    return isa<kernel::PadBorderOp, kernel::RecurrenceOp>(op) ||
            !cast<DestinationStyleOpInterface>(op).isDpsInit(&opOperand);
   }
 
@@ -207,6 +208,8 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
     kernel::PoolOp::attachInterface<KernelModel<kernel::PoolOp>>(*context);
     kernel::PadOp::attachInterface<KernelModel<kernel::PadOp>>(*context);
     kernel::PadBorderOp::attachInterface<KernelModel<kernel::PadBorderOp>>(
+        *context);
+    kernel::RecurrenceOp::attachInterface<KernelModel<kernel::RecurrenceOp>>(
         *context);
   });
 }

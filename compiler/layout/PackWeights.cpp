@@ -87,10 +87,31 @@ struct PackConv : OpRewritePattern<kernel::ConvOp> {
   }
 };
 
+struct PackRecurrence : OpRewritePattern<kernel::RecurrenceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(kernel::RecurrenceOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getPacked())
+      return rewriter.notifyMatchFailure(op, "already packed");
+    SmallVector<Value> packed;
+    for (Value weight : op.getWeights()) {
+      packed.push_back(packConstant(weight, 2, rewriter));
+      if (!packed.back())
+        return rewriter.notifyMatchFailure(op, "a weight is not a constant");
+    }
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getWeightsMutable().assign(packed);
+      op.setPacked(true);
+    });
+    return success();
+  }
+};
+
 struct PackWeightsPass : onnxc::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<PackMatmul, PackConv>(&getContext());
+    patterns.add<PackMatmul, PackConv, PackRecurrence>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

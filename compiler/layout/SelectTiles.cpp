@@ -172,6 +172,19 @@ static Shape winogradShape(kernel::WinogradConvOp op) {
           /*packed=*/true};
 }
 
+/// A recurrence: `vectors` are those of all gates together.
+static kernel::TileAttr recurrenceTile(kernel::RecurrenceOp op,
+                                       const Registers &registers) {
+  int64_t batch = cast<ShapedType>(op.getInput().getType()).getDimSize(1);
+  if (batch == 1)
+    return kernel::TileAttr::get(op.getContext(), 1, 8);
+  // More rows would gain little and cost code.
+  int64_t vectors = 4;
+  return kernel::TileAttr::get(
+      op.getContext(), std::min<int64_t>(rowsThatFit(registers, vectors), 4),
+      vectors);
+}
+
 namespace {
 struct SelectTiles : onnxc::impl::SelectTilesBase<SelectTiles> {
   using SelectTilesBase::SelectTilesBase;
@@ -189,6 +202,9 @@ struct SelectTiles : onnxc::impl::SelectTilesBase<SelectTiles> {
         select(conv, convShape(conv));
       else if (auto conv = dyn_cast<kernel::WinogradConvOp>(op))
         select(conv, winogradShape(conv));
+      else if (auto recurrence = dyn_cast<kernel::RecurrenceOp>(op);
+               recurrence && !recurrence.getTile())
+        recurrence.setTileAttr(recurrenceTile(recurrence, registers));
     });
   }
 };

@@ -1,5 +1,7 @@
 //===- Activations.cpp - Activation functions -----------------------------===//
 
+#include "compiler/lower/Activations.h"
+
 #include "compiler/lower/Elementwise.h"
 
 #include <cmath>
@@ -24,7 +26,7 @@ using namespace onnxc;
         });                                                                    \
   })
 
-static Value relu(Scalars &s, Value x) {
+Value onnxc::relu(Scalars &s, Value x) {
   return s.atLeast(x, s.constant(x.getType(), 0));
 }
 
@@ -39,9 +41,25 @@ static Value expMinusOne(Scalars &s, Value x) {
   return s.sub(s.exp(s.atMost(x, zero)), s.constant(x.getType(), 1));
 }
 
-/// max(x, 0) + log(1 + exp(-|x|))
-static Value softplus(Scalars &s, Value x) {
+Value onnxc::softplus(Scalars &s, Value x) {
   return s.add(relu(s, x), s.log1p(s.exp(s.negate(s.abs(x)))));
+}
+
+Value onnxc::leakyRelu(Scalars &s, Value x, Value alpha) {
+  return s.select(isNegative(s, x), s.mul(alpha, x), x);
+}
+
+Value onnxc::thresholdedRelu(Scalars &s, Value x, Value alpha) {
+  return s.select(s.compare(Comparison::Greater, x, alpha, false), x,
+                  s.constant(x.getType(), 0));
+}
+
+Value onnxc::elu(Scalars &s, Value x, Value alpha) {
+  return s.select(isNegative(s, x), s.mul(alpha, expMinusOne(s, x)), x);
+}
+
+Value onnxc::softsign(Scalars &s, Value x) {
+  return s.div(x, s.add(s.constant(x.getType(), 1), s.abs(x)), false);
 }
 
 static Value gelu(Scalars &s, Value x, bool approximate) {
@@ -57,7 +75,7 @@ static Value gelu(Scalars &s, Value x, bool approximate) {
   return s.mul(s.mul(half, x), s.add(one, s.tanh(inner)));
 }
 
-static Value hardSigmoid(Scalars &s, Value x, Value alpha, Value beta) {
+Value onnxc::hardSigmoid(Scalars &s, Value x, Value alpha, Value beta) {
   Value line = s.add(s.mul(x, alpha), beta);
   return s.atMost(s.atLeast(line, s.constant(x.getType(), 0)),
                   s.constant(x.getType(), 1));
@@ -72,16 +90,10 @@ void onnxc::addActivations(LoweringTable &table) {
              return s.mul(x, hardSigmoid(s, x, number(1.0 / 6), number(0.5))););
   ACTIVATION("Swish",
              return s.mul(x, s.sigmoid(s.mul(attribute("alpha", 1), x))););
-  ACTIVATION("LeakyRelu",
-             return s.select(isNegative(s, x),
-                             s.mul(attribute("alpha", 0.01), x), x););
+  ACTIVATION("LeakyRelu", return leakyRelu(s, x, attribute("alpha", 0.01)););
   ACTIVATION("ThresholdedRelu",
-             return s.select(s.compare(Comparison::Greater, x,
-                                       attribute("alpha", 1), false),
-                             x, number(0)););
-  ACTIVATION("Elu", return s.select(
-                        isNegative(s, x),
-                        s.mul(attribute("alpha", 1), expMinusOne(s, x)), x););
+             return thresholdedRelu(s, x, attribute("alpha", 1)););
+  ACTIVATION("Elu", return elu(s, x, attribute("alpha", 1)););
   ACTIVATION(
       "Selu", Value alpha = attribute("alpha", 1.67326319217681884765625);
       Value gamma = attribute("gamma", 1.05070102214813232421875);
@@ -91,7 +103,7 @@ void onnxc::addActivations(LoweringTable &table) {
       isNegative(s, x), s.mul(alpha, expMinusOne(s, s.div(x, alpha, false))),
       x););
   ACTIVATION("Softplus", return softplus(s, x););
-  ACTIVATION("Softsign", return s.div(x, s.add(number(1), s.abs(x)), false););
+  ACTIVATION("Softsign", return softsign(s, x););
   ACTIVATION("Mish", return s.mul(x, s.tanh(softplus(s, x))););
   ACTIVATION("Gelu",
              return gelu(s, x, n.string("approximate", "none") == "tanh"););

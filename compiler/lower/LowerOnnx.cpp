@@ -32,6 +32,7 @@ static LoweringTable makeTable() {
   addPools(table);
   addMatrixProducts(table);
   addNormalizations(table);
+  addRecurrent(table);
   addReductions(table);
   addSoftmax(table);
   addReshapes(table);

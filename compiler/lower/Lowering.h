@@ -300,6 +300,7 @@ void addTransposedConvolutions(LoweringTable &table);
 void addPools(LoweringTable &table);
 void addMatrixProducts(LoweringTable &table);
 void addNormalizations(LoweringTable &table);
+void addRecurrent(LoweringTable &table);
 void addReductions(LoweringTable &table);
 void addSoftmax(LoweringTable &table);
 void addReshapes(LoweringTable &table);

@@ -149,6 +149,15 @@ void PadBorderOp::getEffects(
   memrefEffects(*this, effects);
 }
 
+/// The states and the room for intermediate values are read as well.
+void RecurrenceOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+  for (OpOperand &init : getInitsMutable())
+    if (isa<MemRefType>(init.get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), &init);
+}
+
 //===----------------------------------------------------------------------===//
 // WeightOp
 //===----------------------------------------------------------------------===//
@@ -445,4 +454,94 @@ LogicalResult PadBorderOp::verify() {
       failed(verifySpatialAttr(*this, "pads", getPads(), 2, 0)))
     return failure();
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// RecurrenceOp
+//===----------------------------------------------------------------------===//
+
+/// Fails unless `value` has the dims `wanted`, a negative one being any.
+static LogicalResult verifyDims(Operation *op, StringRef what, Value value,
+                                ArrayRef<int64_t> wanted) {
+  auto type = cast<ShapedType>(value.getType());
+  if (type.getRank() != static_cast<int64_t>(wanted.size()))
+    return op->emitOpError() << what << " must have rank " << wanted.size();
+  for (auto [size, expected] : llvm::zip(type.getShape(), wanted))
+    if (expected >= 0 && !compatible(size, expected))
+      return op->emitOpError()
+             << what << " has a dim of " << size << ", expected " << expected;
+  return success();
+}
+
+LogicalResult RecurrenceOp::verify() {
+  auto input = cast<ShapedType>(getInput().getType());
+  Type element = input.getElementType();
+  if (input.getRank() != 5)
+    return emitOpError("input must have rank 5");
+  if (!element.isF32() && !element.isF64())
+    return emitOpError("computes in f32 or f64, not in ") << element;
+  int64_t steps = input.getDimSize(0), batch = input.getDimSize(1),
+          directions = input.getDimSize(2), width = input.getDimSize(4);
+  if (ShapedType::isDynamic(directions) ||
+      ShapedType::isDynamic(input.getDimSize(3)))
+    return emitOpError("input must have static directions and gates");
+  if (directions < 1 || directions > 2)
+    return emitOpError("must have one or two directions");
+  if (getReversed().size() != static_cast<size_t>(directions) ||
+      !llvm::all_of(getReversed(), [](int64_t flag) { return flag >> 1 == 0; }))
+    return emitOpError("reversed must have a 0 or 1 per direction");
+  if (getWeights().empty() || getWeights().size() > 2 ||
+      getWeights().size() != getStages().size())
+    return emitOpError("must have one or two weights and as many stages");
+  if (getInits().size() < (getHasSequence() ? 3u : 2u))
+    return emitOpError("must have a state");
+
+  int64_t coefficients = 0, previous = 0, kept = 0;
+  if (getCoefficients()) {
+    coefficients = cast<ShapedType>(getCoefficients().getType()).getDimSize(1);
+    if (failed(verifyDims(*this, "coefficients", getCoefficients(),
+                          {directions, -1, width})))
+      return failure();
+    if (ShapedType::isDynamic(coefficients))
+      return emitOpError("must have a static number of coefficients");
+  }
+  int64_t states = static_cast<int64_t>(getStates().size());
+  for (auto [i, weight] : llvm::enumerate(getWeights())) {
+    auto type = cast<ShapedType>(weight.getType());
+    SmallVector<int64_t> dims = {directions, -1, width, width};
+    if (getPacked())
+      dims = {directions, -1, -1, width, -1};
+    if (failed(verifyDims(*this, "weight", weight, dims)))
+      return failure();
+    if (ShapedType::isDynamic(type.getDimSize(1)))
+      return emitOpError("weight must have a static number of gates");
+    Block &block = getStages()[i].front();
+    int64_t arguments = type.getDimSize(1) + input.getDimSize(3) + states +
+                        previous + coefficients;
+    if (static_cast<int64_t>(block.getNumArguments()) != arguments)
+      return emitOpError("stage takes ")
+             << block.getNumArguments() << " arguments, expected " << arguments;
+    if (!llvm::all_of(block.getArgumentTypes(),
+                      [&](Type type) { return type == element; }))
+      return emitOpError("stage must take arguments of type ") << element;
+    if (block.empty() || !isa<StageYieldOp>(block.back()))
+      return emitOpError("stage must end in kernel.stage_yield");
+    bool last = i + 1 == getWeights().size();
+    previous = getYieldCount(i);
+    if (last ? previous != states : previous == 0)
+      return emitOpError("stage yields ") << previous << " values";
+    if (!last)
+      kept += previous;
+  }
+  for (Value state : getStates())
+    if (failed(verifyDims(*this, "state", state, {directions, batch, width})))
+      return failure();
+  if (getHasSequence() && failed(verifyDims(*this, "sequence", getInits()[0],
+                                            {steps, directions, batch, width})))
+    return failure();
+  if (getLengths() &&
+      failed(verifyDims(*this, "lengths", getLengths(), {batch})))
+    return failure();
+  return verifyDims(*this, "room", getInits().back(),
+                    {directions, batch, kept + 1, width});
 }

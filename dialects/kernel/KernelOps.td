@@ -337,6 +337,79 @@ def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike,
 }
 
 //===----------------------------------------------------------------------===//
+// Recurrence
+//===----------------------------------------------------------------------===//
+
+def Kernel_RecurrenceOp : Kernel_Op<"recurrence", [AttrSizedOperandSegments,
+    DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "Recurrent cell over a whole sequence";
+  let description = [{
+    The steps of an LSTM, GRU or RNN in one kernel: what a step computes stays in registers and the
+    nearest cache, and a step costs no call. For each direction d and row b of the batch, whose
+    length is L (`lengths[b]`, otherwise T):
+
+    ```
+    for s in 0 .. L:  t = reversed[d] ? L-1-s : s
+      for n in 0 .. N:
+        sums[g] = sum_k states[0][d, b, k] * weights[0][d, g, k, n]
+        (next_0, next_1, ...) = stage(sums..., input[t, b, d, :, n]..., (each state)[d, b, n]..., coefficients[d, :, n]...)
+      states = next;  sequence[t, d, b, n] = next_0
+    ```
+
+    With a second weight there is a second stage: its sums are products with the first value that the first
+    stage yields, not with a state, and it takes what the first stage yields before the coefficients. The last stage yields the states.
+
+    `input` is `[T, B, D, GX, N]`, a weight `[D, G, N, N]`, or with `packed` `[D, G, P, N, W]`: panels of W
+    columns, the last zero-padded. `coefficients` is `[D, C, N]`, `lengths` `[B]` of i32 (taken as 0 below 0 and as T above).
+    `inits` are the sequence `[T, D, B, N]` if `has_sequence` (not written beyond a row's length), the states
+    `[D, B, N]`, read and written in place, and room for what stages yield: `[D, B, V, N]`, V being the number of values that all stages
+    but the last yield, plus one.
+
+    ```mlir
+    // RNN
+    %y, %h, %room = kernel.recurrence ins(%x : tensor<?x?x1x1x128xf32>) weights(%r : tensor<1x1x8x128x16xf32>)
+        outs(%y0, %h0, %e : tensor<?x1x?x128xf32>, tensor<1x?x128xf32>, tensor<1x?x1x128xf32>)
+        {has_sequence, packed, reversed = array<i64: 0>} -> tensor<?x1x?x128xf32>, tensor<1x?x128xf32>, tensor<1x?x1x128xf32> stages {
+    ^bb0(%sum: f32, %x_element: f32, %h_element: f32):
+      %0 = arith.addf %sum, %x_element : f32
+      %1 = math.tanh %0 : f32
+      kernel.stage_yield %1 : f32
+    }
+    ```
+  }];
+  let arguments = (ins AnyShaped:$input, Variadic<AnyShaped>:$weights, Optional<AnyShaped>:$coefficients,
+                       Optional<AnyShaped>:$lengths, Variadic<AnyShaped>:$inits,
+                       DenseI64ArrayAttr:$reversed, UnitAttr:$has_sequence, UnitAttr:$packed,
+                       OptionalAttr<Kernel_TileAttr>:$tile);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region VariadicRegion<SizedRegion<1>>:$stages);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `weights` `(` $weights `:` type($weights) `)`
+    (`coefficients` `(` $coefficients^ `:` type($coefficients) `)`)?
+    (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
+    `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($results)^)? `stages` $stages
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    mlir::OperandRange getStates() {
+      return getInits().drop_front(getHasSequence() ? 1 : 0).drop_back();
+    }
+    /// Values that stage `stage` yields.
+    unsigned getYieldCount(unsigned stage) {
+      return getStages()[stage].front().getTerminator()->getNumOperands();
+    }
+  }];
+  let hasVerifier = 1;
+}
+
+def Kernel_StageYieldOp : Kernel_Op<"stage_yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["RecurrenceOp"]>]> {
+  let summary = "The values that a stage of a recurrence computes";
+  let arguments = (ins Variadic<AnyFloat>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
+}
+
+//===----------------------------------------------------------------------===//
 // Softmax and attention
 //===----------------------------------------------------------------------===//
 

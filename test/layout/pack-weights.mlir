@@ -42,3 +42,20 @@ func.func @not_constant(%x: tensor<?x20xf32>, %w: tensor<20x40xf32>, %init: tens
   }
   return %0 : tensor<?x40xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func @recurrence
+// CHECK: %[[W:.*]] = kernel.weight {{.*}} {panel_axis = 2 : i64, panel_width = 16 : i64, permutation = array<i64: 0, 1, 3, 2>} -> tensor<1x1x3x40x16xf32>
+// CHECK: kernel.recurrence ins({{.*}}) weights(%[[W]] : tensor<1x1x3x40x16xf32>)
+// CHECK-SAME: packed
+func.func @recurrence(%x: tensor<?x?x1x1x40xf32>, %y0: tensor<?x1x?x40xf32>, %h0: tensor<1x?x40xf32>, %e: tensor<1x?x1x40xf32>) -> tensor<?x1x?x40xf32> {
+  %w = kernel.weight dense<0.5> : tensor<1x1x40x40xf32> {permutation = array<i64: 0, 1, 3, 2>} -> tensor<1x1x40x40xf32>
+  %y, %h, %room = kernel.recurrence ins(%x : tensor<?x?x1x1x40xf32>) weights(%w : tensor<1x1x40x40xf32>) outs(%y0, %h0, %e : tensor<?x1x?x40xf32>, tensor<1x?x40xf32>, tensor<1x?x1x40xf32>)
+      {has_sequence, reversed = array<i64: 1>} -> tensor<?x1x?x40xf32>, tensor<1x?x40xf32>, tensor<1x?x1x40xf32> stages {
+  ^bb0(%sum: f32, %input: f32, %state: f32):
+    %0 = arith.addf %sum, %input : f32
+    kernel.stage_yield %0 : f32
+  }
+  return %y : tensor<?x1x?x40xf32>
+}

@@ -64,3 +64,30 @@ func.func @chosen(%a: tensor<128x768xf32>, %b: tensor<768x768xf32>, %c: tensor<1
   }
   return %0 : tensor<128x768xf32>
 }
+
+// One row of a recurrence has the registers to itself.
+// V4-LABEL: @single_row
+func.func @single_row(%x: tensor<?x1x1x1x40xf32>, %w: tensor<1x1x40x40xf32>, %y0: tensor<?x1x1x40xf32>, %h0: tensor<1x1x40xf32>, %e: tensor<1x1x1x40xf32>) -> tensor<?x1x1x40xf32> {
+  // V4: kernel.recurrence
+  // V4-SAME: tile = #kernel.tile<rows = 1, vectors = 8>
+  %y, %h, %room = kernel.recurrence ins(%x : tensor<?x1x1x1x40xf32>) weights(%w : tensor<1x1x40x40xf32>) outs(%y0, %h0, %e : tensor<?x1x1x40xf32>, tensor<1x1x40xf32>, tensor<1x1x1x40xf32>)
+      {has_sequence, reversed = array<i64: 1>} -> tensor<?x1x1x40xf32>, tensor<1x1x40xf32>, tensor<1x1x1x40xf32> stages {
+  ^bb0(%sum: f32, %input: f32, %state: f32):
+    %0 = arith.addf %sum, %input : f32
+    kernel.stage_yield %0 : f32
+  }
+  return %y : tensor<?x1x1x40xf32>
+}
+
+// V4-LABEL: @rows
+func.func @rows(%x: tensor<?x?x1x1x40xf32>, %w: tensor<1x1x40x40xf32>, %y0: tensor<?x1x?x40xf32>, %h0: tensor<1x?x40xf32>, %e: tensor<1x?x1x40xf32>) -> tensor<?x1x?x40xf32> {
+  // V4: kernel.recurrence
+  // V4-SAME: tile = #kernel.tile<rows = 4, vectors = 4>
+  %y, %h, %room = kernel.recurrence ins(%x : tensor<?x?x1x1x40xf32>) weights(%w : tensor<1x1x40x40xf32>) outs(%y0, %h0, %e : tensor<?x1x?x40xf32>, tensor<1x?x40xf32>, tensor<1x?x1x40xf32>)
+      {has_sequence, reversed = array<i64: 1>} -> tensor<?x1x?x40xf32>, tensor<1x?x40xf32>, tensor<1x?x1x40xf32> stages {
+  ^bb0(%sum: f32, %input: f32, %state: f32):
+    %0 = arith.addf %sum, %input : f32
+    kernel.stage_yield %0 : f32
+  }
+  return %y : tensor<?x1x?x40xf32>
+}

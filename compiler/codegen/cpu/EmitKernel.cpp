@@ -53,6 +53,9 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       })
       .Case(
           [&](kernel::PadBorderOp) { return padBorderExtent(code, operands); })
+      .Case([&](kernel::RecurrenceOp recurrence) {
+        return recurrenceExtent(code, recurrence, operands, target);
+      })
       .Default(
           [&](Operation *) { return ParallelExtent{code.constant(1), 0}; });
 }
@@ -79,6 +82,9 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
       .Case([&](kernel::PoolOp pool) { return emitPool(pool, body); })
       .Case([&](kernel::PadOp pad) { return emitPad(pad, body); })
       .Case([&](kernel::PadBorderOp pad) { return emitPadBorder(pad, body); })
+      .Case([&](kernel::RecurrenceOp recurrence) {
+        return emitRecurrence(recurrence, body);
+      })
       .Default([](Operation *op) {
         return op->emitOpError("has no CPU code generator");
       });

@@ -3,7 +3,6 @@
 #include "compiler/codegen/cpu/Epilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -26,17 +25,49 @@ static std::optional<unsigned> channelDim(AffineMap map) {
   return std::nullopt;
 }
 
-LogicalResult Epilogue::check(std::string &reason) const {
-  for (Operation &op : block->without_terminator()) {
+LogicalResult onnxc::checkScalars(Block &block, std::string &reason) {
+  for (Operation &op : block.without_terminator()) {
     bool scalars = op.getNumRegions() == 0 && op.getNumResults() == 1 &&
                    op.getResult(0).getType().isIntOrFloat();
     if (!scalars) {
-      reason = "its epilogue has an operation that is not on scalars: " +
+      reason = "its region has an operation that is not on scalars: " +
                op.getName().getStringRef().str();
       return failure();
     }
   }
   return success();
+}
+
+LogicalResult Epilogue::check(std::string &reason) const {
+  return checkScalars(*block, reason);
+}
+
+void onnxc::mapConstants(Code &code, Block &block, IRMapping &mapping,
+                         int64_t lanes) {
+  for (auto constant : block.getOps<arith::ConstantOp>()) {
+    VectorType type = code.vectorType(constant.getType(), lanes);
+    mapping.map(
+        constant.getResult(),
+        arith::ConstantOp::create(
+            code.builder, code.loc,
+            DenseElementsAttr::get(type, Attribute(constant.getValue())))
+            .getResult());
+  }
+}
+
+void onnxc::cloneOnVectors(Code &code, Block &block, IRMapping &mapping,
+                           int64_t lanes) {
+  for (Operation &op : block.without_terminator()) {
+    if (isa<arith::ConstantOp>(op))
+      continue;
+    for (Value operand : op.getOperands())
+      if (!mapping.contains(operand))
+        mapping.map(operand, code.splat(operand, lanes));
+    Operation *clone = code.builder.clone(op, mapping);
+    clone->setLoc(code.loc);
+    Value result = clone->getResult(0);
+    result.setType(code.vectorType(result.getType(), lanes));
+  }
 }
 
 bool Epilogue::rowsFlatten(ArrayRef<bool> contiguous) const {
@@ -89,16 +120,7 @@ void Epilogue::store(Code &code, ArrayRef<Index> position,
 
   // Constants and scalars, once a tile.
   IRMapping shared;
-  for (Operation &op : block->without_terminator())
-    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      VectorType type = code.vectorType(constant.getType(), lanes);
-      shared.map(
-          constant.getResult(),
-          arith::ConstantOp::create(
-              code.builder, code.loc,
-              DenseElementsAttr::get(type, Attribute(constant.getValue())))
-              .getResult());
-    }
+  mapConstants(code, *block, shared, lanes);
   SmallVector<Value> bases;
   for (size_t i = 0; i < operands.size(); ++i) {
     const BufferView &view = operands[i];
@@ -149,17 +171,7 @@ void Epilogue::store(Code &code, ArrayRef<Index> position,
         }
         mapping.map(block->getArgument(i + 1), read.value);
       }
-      for (Operation &op : block->without_terminator()) {
-        if (isa<arith::ConstantOp>(op))
-          continue;
-        for (Value operand : op.getOperands())
-          if (!mapping.contains(operand))
-            mapping.map(operand, code.splat(operand, lanes));
-        Operation *clone = code.builder.clone(op, mapping);
-        clone->setLoc(code.loc);
-        Value result = clone->getResult(0);
-        result.setType(code.vectorType(result.getType(), lanes));
-      }
+      cloneOnVectors(code, *block, mapping, lanes);
       Value yielded = mapping.lookup(block->getTerminator()->getOperand(0));
       Index stride = output.strides.back();
       code.storeVector(yielded, outputTile,

@@ -11,6 +11,7 @@
 #include "compiler/codegen/cpu/KernelEmitter.h"
 
 #include "mlir/IR/AffineMap.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace onnxc {
 
@@ -21,6 +22,17 @@ struct Step {
 };
 /// Where an accumulator lies relative to its tile's first row.
 using RowSteps = llvm::SmallVector<Step, 2>;
+
+/// Clones the ops of `block`, which are on scalars, onto vectors: `mapping` has
+/// its arguments' vectors, and those of the results afterwards.
+void cloneOnVectors(Code &code, mlir::Block &block, mlir::IRMapping &mapping,
+                    int64_t lanes);
+/// The constants of `block` as vectors.
+void mapConstants(Code &code, mlir::Block &block, mlir::IRMapping &mapping,
+                  int64_t lanes);
+/// Fails, with the reason in `reason`, where an op of `block` is not on
+/// scalars.
+mlir::LogicalResult checkScalars(mlir::Block &block, std::string &reason);
 
 /// The epilogue of one contraction.
 class Epilogue {

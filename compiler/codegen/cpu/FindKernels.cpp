@@ -15,7 +15,8 @@ bool onnxc::isKernel(Operation *op) {
   return isa<linalg::LinalgOp, memref::CopyOp, kernel::MatmulOp, kernel::ConvOp,
              kernel::WinogradInputOp, kernel::WinogradConvOp,
              kernel::DepthwiseConvOp, kernel::SoftmaxOp, kernel::AttentionOp,
-             kernel::PoolOp, kernel::PadOp, kernel::PadBorderOp>(op);
+             kernel::RecurrenceOp, kernel::PoolOp, kernel::PadOp,
+             kernel::PadBorderOp>(op);
 }
 
 bool onnxc::isLoopNest(Operation *op) {

@@ -53,7 +53,9 @@ ParallelExtent kernelExtent(mlir::OpBuilder &builder, mlir::Operation *op,
                             const Target &target);
 
 /// Writes units [begin, end) of `op`, one of kernel.matmul, kernel.conv,
-/// kernel.winograd_input, kernel.winograd_conv, kernel.depthwise_conv, kernel.pool, kernel.pad. Uses scf, arith, vector and
+/// kernel.winograd_input, kernel.winograd_conv, kernel.depthwise_conv,
+/// kernel.pool, kernel.pad, kernel.pad_border, kernel.recurrence. Uses scf,
+/// arith, vector and
 /// llvm load/store/getelementptr; ops of an epilogue's region are cloned onto
 /// vectors.
 mlir::LogicalResult emitKernel(mlir::Operation *op, KernelBody &body);

@@ -60,6 +60,11 @@ mlir::LogicalResult emitPad(kernel::PadOp op, KernelBody &body);
 ParallelExtent padBorderExtent(Code &code, llvm::ArrayRef<BufferView> operands);
 mlir::LogicalResult emitPadBorder(kernel::PadBorderOp op, KernelBody &body);
 
+ParallelExtent recurrenceExtent(Code &code, kernel::RecurrenceOp op,
+                                llvm::ArrayRef<BufferView> operands,
+                                const Target &target);
+mlir::LogicalResult emitRecurrence(kernel::RecurrenceOp op, KernelBody &body);
+
 /// What a size that only a run knows counts as in estimates.
 constexpr int64_t typicalSize = 64;
 

@@ -209,6 +209,9 @@ public:
 private:
   Value upperHalf();
   Value twice(Value narrow);
+  Value toSum(Value value) {
+    return tile.sumElement ? value : code.toF32(value);
+  }
   void step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
             SmallVector<Value> &sums);
 
@@ -249,7 +252,7 @@ void Reduction::step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
                      SmallVector<Value> &sums) {
   SmallVector<Value> weights;
   for (auto [offset, mask] : llvm::zip_equal(tile.rhsVectors, tile.rhsMasks))
-    weights.push_back(code.toF32(code.loadVector(
+    weights.push_back(toSum(code.loadVector(
         rhs, tile.rhsElement, code.add(rhsOffset, offset),
         tile.halfLast && weights.size() + 1 == tile.rhsVectors.size()
             ? lanes / 2
@@ -268,8 +271,8 @@ void Reduction::step(Value lhs, Index lhsOffset, Value rhs, Index rhsOffset,
   Value previous;
   for (auto [r, offset] : llvm::enumerate(tile.lhsRows)) {
     Value element =
-        code.splat(code.toF32(code.loadScalar(lhs, tile.lhsElement,
-                                              code.add(lhsOffset, offset))),
+        code.splat(toSum(code.loadScalar(lhs, tile.lhsElement,
+                                         code.add(lhsOffset, offset))),
                    lanes);
     for (auto [j, weight] : llvm::enumerate(weights))
       accumulate(element, weight, sums[r * weights.size() + j]);
@@ -373,7 +376,9 @@ SmallVector<Value> onnxc::emitContraction(Code &code,
                                           const ContractionTile &tile,
                                           ArrayRef<ReductionLoop> loops,
                                           int64_t lanes) {
-  Value zero = code.zeros(code.builder.getF32Type(), lanes);
+  Type sumElement =
+      tile.sumElement ? tile.sumElement : code.builder.getF32Type();
+  Value zero = code.zeros(sumElement, lanes);
   size_t rows = tile.lhsRows.size(), vectors = tile.rhsVectors.size();
   size_t count =
       tile.halfLast ? rows * (vectors - 1) + (rows + 1) / 2 : rows * vectors;

@@ -103,6 +103,9 @@ struct ContractionTile {
   mlir::Type rhsElement;
   llvm::SmallVector<Index> rhsVectors; ///< displacement of each vector
   Index rhsColumnStride;               ///< null: one
+  /// What the sums are of: f32 (null), to which the operands are brought, or
+  /// f64, which both operands then are of.
+  mlir::Type sumElement;
   /// Lanes of each vector that may be read (null: all).
   llvm::SmallVector<mlir::Value> rhsMasks;
   /// Whether only the lower half of the last vector counts: two rows then

@@ -140,3 +140,27 @@ func.func @attention_order(%q: tensor<2x7x8xf32>, %k: tensor<2x9x8xf32>, %v: ten
   }
   return %y : tensor<2x7x8xf32>
 }
+
+// -----
+
+func.func @recurrence_stage(%x: tensor<?x?x1x1x40xf32>, %w: tensor<1x1x40x40xf32>, %h0: tensor<1x?x40xf32>, %e: tensor<1x?x1x40xf32>) {
+  // expected-error @+1 {{stage takes 2 arguments, expected 3}}
+  %h, %room = kernel.recurrence ins(%x : tensor<?x?x1x1x40xf32>) weights(%w : tensor<1x1x40x40xf32>)
+      outs(%h0, %e : tensor<1x?x40xf32>, tensor<1x?x1x40xf32>) {reversed = array<i64: 0>} -> tensor<1x?x40xf32>, tensor<1x?x1x40xf32> stages {
+  ^bb0(%sum: f32, %input: f32):
+    kernel.stage_yield %sum : f32
+  }
+  return
+}
+
+// -----
+
+func.func @recurrence_room(%x: tensor<?x?x1x1x40xf32>, %w: tensor<1x1x40x40xf32>, %h0: tensor<1x?x40xf32>, %e: tensor<1x?x2x40xf32>) {
+  // expected-error @+1 {{room has a dim of 2, expected 1}}
+  %h, %room = kernel.recurrence ins(%x : tensor<?x?x1x1x40xf32>) weights(%w : tensor<1x1x40x40xf32>)
+      outs(%h0, %e : tensor<1x?x40xf32>, tensor<1x?x2x40xf32>) {reversed = array<i64: 0>} -> tensor<1x?x40xf32>, tensor<1x?x2x40xf32> stages {
+  ^bb0(%sum: f32, %input: f32, %state: f32):
+    kernel.stage_yield %sum : f32
+  }
+  return
+}

@@ -36,3 +36,24 @@ func.func @on_buffers(%x: memref<1x9x9x16xf32>, %f: memref<1x3x3x16x8xf32>, %y: 
   kernel.pad ins(%x : memref<1x9x9x16xf32>) outs(%p : memref<1x11x11x16xf32>) {pads = array<i64: 1, 1>}
   return
 }
+
+// CHECK-LABEL: func @recurrence
+// CHECK: kernel.recurrence ins(%{{.*}} : tensor<?x?x2x3x40xf32>) weights(%{{.*}}, %{{.*}} : tensor<2x2x40x40xf32>, tensor<2x1x40x40xf32>) coefficients(%{{.*}} : tensor<2x1x40xf32>) lengths(%{{.*}} : tensor<?xi32>)
+// CHECK: kernel.stage_yield %{{.*}}, %{{.*}} : f32, f32
+// CHECK: }, {
+// CHECK: kernel.stage_yield %{{.*}} : f32
+func.func @recurrence(%x: tensor<?x?x2x3x40xf32>, %w0: tensor<2x2x40x40xf32>, %w1: tensor<2x1x40x40xf32>, %c: tensor<2x1x40xf32>,
+                      %l: tensor<?xi32>, %h0: tensor<2x?x40xf32>, %e: tensor<2x?x3x40xf32>) -> tensor<2x?x40xf32> {
+  %h, %room = kernel.recurrence ins(%x : tensor<?x?x2x3x40xf32>) weights(%w0, %w1 : tensor<2x2x40x40xf32>, tensor<2x1x40x40xf32>)
+      coefficients(%c : tensor<2x1x40xf32>) lengths(%l : tensor<?xi32>) outs(%h0, %e : tensor<2x?x40xf32>, tensor<2x?x3x40xf32>)
+      {reversed = array<i64: 0, 1>} -> tensor<2x?x40xf32>, tensor<2x?x3x40xf32> stages {
+  ^bb0(%s0: f32, %s1: f32, %x0: f32, %x1: f32, %x2: f32, %state: f32, %coefficient: f32):
+    %0 = arith.mulf %s1, %state : f32
+    kernel.stage_yield %0, %s0 : f32, f32
+  }, {
+  ^bb0(%s0: f32, %x0: f32, %x1: f32, %x2: f32, %state: f32, %first: f32, %second: f32, %coefficient: f32):
+    %0 = arith.addf %s0, %second : f32
+    kernel.stage_yield %0 : f32
+  }
+  return %h : tensor<2x?x40xf32>
+}
