@@ -2,6 +2,8 @@
 
 #include "compiler/layout/BufferPlan.h"
 
+#include "dialects/kernel/KernelDialect.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -90,9 +92,13 @@ bool Planner::movable(Value value) {
   if (op->getNumRegions() != 0)
     return false;
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    // The inputs are never written.
+    // The inputs are never written. A plan may lack the data of all but small
+    // integer tensors.
     auto argument = dyn_cast<BlockArgument>(load.getMemRef());
-    if (!argument || argument.getOwner() != block)
+    MemRefType type = load.getMemRefType();
+    if (!argument || argument.getOwner() != block || type.getRank() > 1 ||
+        isa<FloatType>(type.getElementType()) || !type.hasStaticShape() ||
+        type.getNumElements() > 64)
       return false;
   } else if (auto dim = dyn_cast<memref::DimOp>(op)) {
     if (!dim.getConstantIndex())
@@ -449,10 +455,14 @@ BufferPlan Planner::run() {
   OpBuilder builder = OpBuilder::atBlockBegin(block);
   plan.sizesEnd = arith::ConstantIndexOp::create(builder, main.getLoc(), 0);
   // Checks of what the inputs say come before sizes are used.
-  for (cf::AssertOp check :
-       llvm::to_vector(main.getBody().getOps<cf::AssertOp>()))
-    if (isEntryValue(check.getArg()))
-      check->moveBefore(plan.sizesEnd);
+  for (Operation &op : llvm::make_early_inc_range(*block))
+    if (isa<cf::AssertOp, kernel::CheckOp>(op) &&
+        llvm::all_of(op.getOperands(),
+                     [&](Value operand) { return movable(operand); })) {
+      for (Value operand : op.getOperands())
+        moveToEntry(operand);
+      op.moveBefore(plan.sizesEnd);
+    }
   hoistAllocsFromRegions();
   shareBuffers();
   claimOutputs();

@@ -47,7 +47,8 @@ static Value bytes(OpBuilder &builder, memref::AllocOp alloc) {
 static LogicalResult flattenRegions(func::FuncOp main) {
   DenseSet<Operation *> flatten;
   main.walk([&](Operation *op) {
-    if (!isa<memref::AllocOp, cf::AssertOp, kernel::ReserveOp>(op))
+    if (!isa<memref::AllocOp, cf::AssertOp, kernel::CheckOp, kernel::ReserveOp>(
+            op))
       return;
     for (Operation *parent = op->getParentOp(); parent != main;
          parent = parent->getParentOp())
@@ -241,12 +242,20 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
     }
     alloc.erase();
   }
-  SmallVector<cf::AssertOp> checks;
-  entry.function().walk([&](cf::AssertOp check) { checks.push_back(check); });
-  for (cf::AssertOp check : checks) {
-    builder.setInsertionPoint(check);
-    entry.returnUnless(builder, check.getLoc(), check.getArg(), check.getMsg());
-    check.erase();
+  SmallVector<Operation *> checks;
+  entry.function().walk([&](Operation *op) {
+    if (isa<cf::AssertOp, kernel::CheckOp>(op))
+      checks.push_back(op);
+  });
+  for (Operation *op : checks) {
+    builder.setInsertionPoint(op);
+    if (auto check = dyn_cast<kernel::CheckOp>(op))
+      entry.returnUnless(builder, check.getLoc(), check.getCondition(),
+                         check.getMessage(), check.getValues());
+    else if (auto assertion = dyn_cast<cf::AssertOp>(op))
+      entry.returnUnless(builder, assertion.getLoc(), assertion.getArg(),
+                         assertion.getMsg());
+    op->erase();
   }
   if (plan.sizesEnd->use_empty())
     plan.sizesEnd->erase();

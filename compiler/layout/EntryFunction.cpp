@@ -211,7 +211,8 @@ void EntryFunction::returnIfNull(OpBuilder &builder, Location loc,
 }
 
 void EntryFunction::returnUnless(OpBuilder &builder, Location loc,
-                                 Value condition, StringRef message) {
+                                 Value condition, StringRef message,
+                                 ValueRange values) {
   LLVM::GlobalOp global;
   {
     OpBuilder::InsertionGuard guard(builder);
@@ -230,8 +231,14 @@ void EntryFunction::returnUnless(OpBuilder &builder, Location loc,
     failBlock = builder.createBlock(&entry.getBody(), entry.getBody().end());
     Value address = LLVM::AddressOfOp::create(
         builder, loc, pointerType(builder), global.getSymName());
-    Value result = call(builder, loc, "onnxc_shell_fail", builder.getI32Type(),
-                        {frame(), address});
+    Type i64 = builder.getI64Type();
+    SmallVector<Value> arguments = {frame(), address};
+    for (Value value : values)
+      arguments.push_back(arith::IndexCastOp::create(builder, loc, i64, value));
+    while (arguments.size() < 4)
+      arguments.push_back(arith::ConstantIntOp::create(builder, loc, i64, 0));
+    Value result =
+        call(builder, loc, "onnxc_shell_fail", builder.getI32Type(), arguments);
     func::ReturnOp::create(builder, loc, result);
   }
   branch(builder, loc, condition, failBlock);

@@ -55,9 +55,11 @@ public:
   /// null; the builder then stands in the block that goes on.
   void returnIfNull(mlir::OpBuilder &builder, mlir::Location loc,
                     mlir::ValueRange pointers);
-  /// Returns onnxc_shell_fail(message) when `condition` does not hold.
+  /// Returns onnxc_shell_fail(message) when `condition` does not hold; `values`
+  /// are two at most, of type index.
   void returnUnless(mlir::OpBuilder &builder, mlir::Location loc,
-                    mlir::Value condition, llvm::StringRef message);
+                    mlir::Value condition, llvm::StringRef message,
+                    mlir::ValueRange values = {});
 
 private:
   mlir::Value field(mlir::OpBuilder &builder, mlir::Location loc,

@@ -89,6 +89,10 @@ static LogicalResult lowerEinsum(Lowering &l, OnnxNode n) {
       if (!size || getConstantIntValue(size) == 1)
         size = dim;
     }
+  for (auto [labels, operand] : llvm::zip(inputs, operands))
+    for (auto [label, dim] : llvm::zip(labels, l.dims(operand)))
+      if (getConstantIntValue(dim) != 1)
+        l.requireEqual(dim, sizes[label], "dims of one label");
   Dims dims;
   for (int label : output) {
     if (!sizes.contains(label))

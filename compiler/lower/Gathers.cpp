@@ -7,16 +7,27 @@
 using namespace mlir;
 using namespace onnxc;
 
-/// An index operand's element as a position in [0, size): negative counts from
-/// the end; what is out of range is clamped, so that no memory outside is read.
-static Value position(Scalars &s, Value element, Type onnxType, Value size) {
-  Value at = s.toIndex(element, isUnsigned(onnxType));
-  Type index = s.b.getIndexType();
-  Value zero = s.integer(index, 0);
-  Value wrapped = s.select(s.compare(Comparison::Less, at, zero, false),
-                           s.add(at, size), at);
-  Value last = s.sub(size, s.integer(index, 1));
-  return s.max(s.min(wrapped, last, false), zero, false);
+/// An index operand's element, which is known to be in range, as a position in
+/// [0, size): negative counts from the end.
+static Value position(Scalars &s, Value element, Value size) {
+  Value at = s.toIndex(element);
+  Value zero = s.integer(s.b.getIndexType(), 0);
+  return s.select(s.compare(Comparison::Less, at, zero, false), s.add(at, size),
+                  at);
+}
+
+static std::string axisName(int64_t axis) {
+  return ("axis " + Twine(axis)).str();
+}
+
+/// The indices' dims other than `axis` must lie within the data's.
+static void requireWithin(Lowering &l, Value indices, Value data,
+                          int64_t axis) {
+  Dims inner = l.dims(indices), outer = l.dims(data);
+  for (auto [i, dims] : llvm::enumerate(llvm::zip(inner, outer)))
+    if (static_cast<int64_t>(i) != axis)
+      l.requireAtMost(std::get<0>(dims), std::get<1>(dims),
+                      "dim " + Twine(i) + " of the indices");
 }
 
 static LogicalResult lowerGather(Lowering &l, OnnxNode n) {
@@ -30,17 +41,15 @@ static LogicalResult lowerGather(Lowering &l, OnnxNode n) {
   llvm::append_range(dims, indexDims);
   dims.append(source.begin() + *axis + 1, source.end());
   dims = l.preferKnown(n.out(), dims);
+  l.requireIndices(indices, source[*axis], axisName(*axis));
   Value tensor = l.value(data);
   Type element = signless(l.elementType(data));
   auto constants = l.integers(indices);
   if (constants && constants->size() == 1 && indexRank == 0) {
     // One constant index: a slice.
-    int64_t at = (*constants)[0], size = l.staticDim(data, *axis);
-    if (size >= 0 && (at < -size || at >= size))
-      return l.refuse("index " + Twine(at) + " is out of range");
+    int64_t at = (*constants)[0];
     Dims offsets(rank, l.attr(0)), ones(rank, l.attr(1)), sizes = source;
-    offsets[*axis] = at < 0 ? l.max(l.add(source[*axis], l.attr(at)), l.attr(0))
-                            : l.attr(at);
+    offsets[*axis] = at < 0 ? l.add(source[*axis], l.attr(at)) : l.attr(at);
     sizes[*axis] = l.attr(1);
     l.set(n.out(),
           tensor::ExtractSliceOp::create(l.b, l.loc, tensorType(element, dims),
@@ -48,7 +57,6 @@ static LogicalResult lowerGather(Lowering &l, OnnxNode n) {
     return success();
   }
   Value indexTensor = l.value(indices), size = l.index(source[*axis]);
-  Type indexType = l.elementType(indices);
   l.set(n.out(),
         l.pull(element, dims,
                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
@@ -56,7 +64,7 @@ static LogicalResult lowerGather(Lowering &l, OnnxNode n) {
                  Value chosen = tensor::ExtractOp::create(
                      nested, l.loc, indexTensor, at.slice(*axis, indexRank));
                  SmallVector<Value> from(at.take_front(*axis));
-                 from.push_back(position(s, chosen, indexType, size));
+                 from.push_back(position(s, chosen, size));
                  llvm::append_range(from, at.drop_front(*axis + indexRank));
                  return tensor::ExtractOp::create(nested, l.loc, tensor, from);
                }));
@@ -68,9 +76,10 @@ static LogicalResult lowerGatherElements(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", 0), rank);
   if (!axis || l.rank(n.in(1)) != rank)
     return l.refuse("axis or the indices' rank does not fit the data");
+  requireWithin(l, n.in(1), n.in(0), *axis);
+  l.requireIndices(n.in(1), l.dims(n.in(0))[*axis], axisName(*axis));
   Value tensor = l.value(n.in(0)), indices = l.value(n.in(1));
   Value size = l.index(l.dims(n.in(0))[*axis]);
-  Type indexType = l.elementType(n.in(1));
   l.set(n.out(),
         l.pull(signless(l.elementType(n.in(0))), l.dims(n.in(1)),
                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
@@ -78,7 +87,7 @@ static LogicalResult lowerGatherElements(Lowering &l, OnnxNode n) {
                  Value chosen =
                      tensor::ExtractOp::create(nested, l.loc, indices, at);
                  SmallVector<Value> from(at);
-                 from[*axis] = position(s, chosen, indexType, size);
+                 from[*axis] = position(s, chosen, size);
                  return tensor::ExtractOp::create(nested, l.loc, tensor, from);
                }));
   return success();
@@ -96,11 +105,16 @@ static LogicalResult lowerGatherND(Lowering &l, OnnxNode n) {
   dims.pop_back();
   dims.append(source.begin() + batch + depth, source.end());
   dims = l.preferKnown(n.out(), dims);
+  for (int64_t i = 0; i < batch; ++i)
+    l.requireEqual(l.dims(indices)[i], source[i],
+                   "dim " + Twine(i) + " of indices and data");
   SmallVector<Value> sizes;
   for (OpFoldResult dim : source)
     sizes.push_back(l.index(dim));
+  for (int64_t i = 0; i < depth; ++i)
+    l.requireIndices(indices, source[batch + i], axisName(batch + i),
+                     IndexSet::FromEitherEnd, i);
   Value tensor = l.value(data), indexTensor = l.value(indices);
-  Type indexType = l.elementType(indices);
   l.set(n.out(),
         l.pull(signless(l.elementType(data)), dims,
                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
@@ -111,8 +125,7 @@ static LogicalResult lowerGatherND(Lowering &l, OnnxNode n) {
                    where.push_back(s.integer(nested.getIndexType(), i));
                    Value chosen = tensor::ExtractOp::create(nested, l.loc,
                                                             indexTensor, where);
-                   from.push_back(
-                       position(s, chosen, indexType, sizes[batch + i]));
+                   from.push_back(position(s, chosen, sizes[batch + i]));
                  }
                  llvm::append_range(from, at.drop_front(indexRank - 1));
                  return tensor::ExtractOp::create(nested, l.loc, tensor, from);
@@ -158,16 +171,28 @@ scatterLoop(Lowering &l, ArrayRef<OpFoldResult> dims, Value tensor,
       .results[0];
 }
 
+/// The updates must have the dims that are looped over.
+static void requireUpdates(Lowering &l, Value updates, const Dims &loops) {
+  Dims dims = l.dims(updates);
+  if (dims.size() != loops.size())
+    return (void)l.refuse("the updates' rank does not fit the indices");
+  for (auto [i, pair] : llvm::enumerate(llvm::zip(dims, loops)))
+    l.requireEqual(std::get<0>(pair), std::get<1>(pair),
+                   "dim " + Twine(i) + " of the updates");
+}
+
 static LogicalResult lowerScatterElements(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   auto axis = normalizeAxis(n.integer("axis", 0), rank);
   if (!axis || l.rank(n.in(1)) != rank)
     return l.refuse("axis or the indices' rank does not fit the data");
+  requireWithin(l, n.in(1), n.in(0), *axis);
+  l.requireIndices(n.in(1), l.dims(n.in(0))[*axis], axisName(*axis));
+  requireUpdates(l, n.in(2), l.dims(n.in(1)));
   StringRef reduction = n.string("reduction", "none");
   bool u = isUnsigned(l.elementType(n.in(0)));
   Value indices = l.value(n.in(1)), updates = l.value(n.in(2));
   Value size = l.index(l.dims(n.in(0))[*axis]);
-  Type indexType = l.elementType(n.in(1));
   l.set(n.out(),
         scatterLoop(
             l, l.dims(n.in(1)), l.value(n.in(0)),
@@ -175,7 +200,7 @@ static LogicalResult lowerScatterElements(Lowering &l, OnnxNode n) {
               Value chosen = tensor::ExtractOp::create(s.b, s.loc, indices, at);
               Value update = tensor::ExtractOp::create(s.b, s.loc, updates, at);
               SmallVector<Value> where(at);
-              where[*axis] = position(s, chosen, indexType, size);
+              where[*axis] = position(s, chosen, size);
               if (reduction != "none") {
                 Value old = tensor::ExtractOp::create(s.b, s.loc, state, where);
                 update = reduced(s, reduction, old, update, u);
@@ -202,7 +227,10 @@ static LogicalResult lowerScatterND(Lowering &l, OnnxNode n) {
   Dims loops = l.dims(indices);
   loops.pop_back();
   loops.append(source.begin() + depth, source.end());
-  Type indexType = l.elementType(indices);
+  requireUpdates(l, n.in(2), loops);
+  for (int64_t i = 0; i < depth; ++i)
+    l.requireIndices(indices, source[i], axisName(i), IndexSet::FromEitherEnd,
+                     i);
   l.set(n.out(),
         scatterLoop(
             l, loops, l.value(data),
@@ -213,7 +241,7 @@ static LogicalResult lowerScatterND(Lowering &l, OnnxNode n) {
                 from.push_back(s.integer(s.b.getIndexType(), i));
                 Value chosen =
                     tensor::ExtractOp::create(s.b, s.loc, indexTensor, from);
-                where.push_back(position(s, chosen, indexType, sizes[i]));
+                where.push_back(position(s, chosen, sizes[i]));
               }
               llvm::append_range(where, at.drop_front(indexRank - 1));
               Value update = tensor::ExtractOp::create(s.b, s.loc, updates, at);
@@ -349,6 +377,11 @@ static LogicalResult lowerReverseSequence(Lowering &l, OnnxNode n) {
   int64_t time = n.integer("time_axis", 0), batch = n.integer("batch_axis", 1);
   if (l.rank(n.in(0)) < 2 || time + batch != 1 || (time != 0 && time != 1))
     return l.refuse("time_axis and batch_axis must be 0 and 1");
+  Dims source = l.dims(n.in(0));
+  l.requireEqual(l.dims(n.in(1))[0], source[batch], "the number of lengths");
+  // A length may be that of the whole axis, but not below 0.
+  l.requireIndices(n.in(1), l.add(source[time], l.attr(1)),
+                   "a length along axis " + Twine(time), IndexSet::FromZero);
   Value tensor = l.value(n.in(0)), lengths = l.value(n.in(1));
   l.set(n.out(),
         l.pull(signless(l.elementType(n.in(0))), l.dims(n.in(0)),

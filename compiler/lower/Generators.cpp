@@ -20,10 +20,10 @@ static LogicalResult lowerConstantOfShape(Lowering &l, OnnxNode n) {
   auto dims = l.elements(n.in(0));
   if (!dims)
     return l.refuse("a shape operand of unknown length is not supported yet");
-  Dims positive;
-  for (OpFoldResult dim : *dims)
-    positive.push_back(l.max(dim, l.attr(0)));
-  l.set(n.out(), l.filled(element, l.preferKnown(n.out(), positive), value));
+  for (auto [i, dim] : llvm::enumerate(*dims))
+    l.requireAtLeast(dim, 0, "dim " + Twine(i));
+  l.requireAllocatable(*dims);
+  l.set(n.out(), l.filled(element, l.preferKnown(n.out(), *dims), value));
   return success();
 }
 
@@ -52,6 +52,11 @@ static LogicalResult lowerExpand(Lowering &l, OnnxNode n) {
                    l.index(x), l.index(y))));
   }
   dims = l.preferKnown(n.out(), dims);
+  for (auto [i, dim] : llvm::enumerate(*shape))
+    l.requireBroadcast(dim, dims[rank - shape->size() + i]);
+  for (auto [i, dim] : llvm::enumerate(dims))
+    l.requireAtLeast(dim, 0, "dim " + Twine(i));
+  l.requireAllocatable(dims);
   l.set(n.out(), l.broadcastTo(n.in(0), dims));
   return success();
 }
@@ -63,10 +68,12 @@ static LogicalResult lowerTile(Lowering &l, OnnxNode n) {
     return l.refuse("repeats do not fit the input's rank");
   SmallVector<Value> sizes;
   for (auto [dim, count] : llvm::zip(own, *repeats)) {
-    dims.push_back(l.mul(dim, l.max(count, l.attr(0))));
+    l.requireAtLeast(count, 0, "a number of repeats");
+    dims.push_back(l.mul(dim, count));
     sizes.push_back(l.index(dim));
   }
   dims = l.preferKnown(n.out(), dims);
+  l.requireAllocatable(dims);
   Value tensor = l.value(n.in(0));
   l.set(n.out(),
         l.pull(signless(l.elementType(n.in(0))), dims,
@@ -83,6 +90,8 @@ static LogicalResult lowerTile(Lowering &l, OnnxNode n) {
 /// The one element of a tensor.
 static Value scalarOf(Lowering &l, Value onnx) {
   SmallVector<Value> at(l.rank(onnx), l.index(0));
+  for (OpFoldResult dim : l.dims(onnx))
+    l.requireEqual(dim, l.attr(1), "a dim of a scalar operand");
   return tensor::ExtractOp::create(l.b, l.loc, l.value(onnx), at);
 }
 
@@ -91,25 +100,26 @@ static LogicalResult lowerRange(Lowering &l, OnnxNode n) {
   Value start = scalarOf(l, n.in(0)), limit = scalarOf(l, n.in(1)),
         delta = scalarOf(l, n.in(2));
   Scalars s{l.b, l.loc};
-  Value count;
+  l.require(
+      s.compare(Comparison::NotEqual, delta, s.constant(element, 0), false),
+      "delta is 0");
+  Value span;
   if (isa<FloatType>(type)) {
-    Value span =
+    span =
         s.div(s.sub(widen(s, limit), widen(s, start)), widen(s, delta), false);
-    Value steps = toFloat(s, s.ceil(span), l.b.getF64Type());
-    steps = s.saturate(steps, l.b.getI64Type());
-    count = s.toIndex(steps);
+    span = toFloat(s, s.ceil(span), l.b.getF64Type());
   } else {
-    Type index = l.b.getIndexType();
-    bool u = isUnsigned(type);
-    Value first = s.toIndex(start, u), last = s.toIndex(limit, u),
-          step = s.toIndex(delta, u);
-    Value zero = s.integer(index, 0);
-    step = s.select(s.compare(Comparison::Equal, step, zero, false),
-                    s.integer(index, 1), step);
-    count = arith::CeilDivSIOp::create(l.b, l.loc, s.sub(last, first), step);
+    // In f64: no quotient of integers can trap or overflow there.
+    Type i64 = l.b.getI64Type(), f64 = l.b.getF64Type();
+    Value whole =
+        s.sub(s.convert(limit, type, i64), s.convert(start, type, i64));
+    span = s.ceil(
+        s.div(s.convert(whole, i64, f64), s.convert(delta, type, f64), false));
   }
+  Value count = s.toIndex(s.saturate(span, l.b.getI64Type()));
   Dims dims = {l.max(OpFoldResult(count), l.attr(0))};
   dims = l.preferKnown(n.out(), dims);
+  l.requireAllocatable(dims);
   l.set(n.out(),
         l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
           Scalars inner{nested, l.loc};
@@ -142,10 +152,12 @@ static LogicalResult lowerOneHot(Lowering &l, OnnxNode n) {
                              l.b.getI64Type());
     depth = s.toIndex(scalar);
   }
-  depth = l.max(depth, l.attr(0));
+  l.requireAtLeast(depth, 0, "depth");
+  l.requireEqual(l.dims(values)[0], l.attr(2), "the number of values");
   Dims dims = l.dims(indices);
   dims.insert(dims.begin() + *axis, depth);
   dims = l.preferKnown(n.out(), dims);
+  l.requireAllocatable(dims);
   Value size = l.index(depth), tensor = l.value(indices);
   Value both = l.value(values);
   Value off = tensor::ExtractOp::create(l.b, l.loc, both, l.index(0));

@@ -142,7 +142,7 @@ Lowering::Lowering(const LoweringTable &table, SymbolicShapes &shapes,
 LoweringScope::LoweringScope(Lowering &lowering, Block *block)
     : lowering(lowering), guard(lowering.b), loc(lowering.loc),
       scope(lowering.scope), values(lowering.values),
-      materialized(lowering.materialized) {
+      materialized(lowering.materialized), checked(lowering.checked) {
   lowering.scope = block;
   lowering.b.setInsertionPointToEnd(block);
 }
@@ -152,6 +152,7 @@ LoweringScope::~LoweringScope() {
   lowering.scope = scope;
   lowering.values = std::move(values);
   lowering.materialized = std::move(materialized);
+  lowering.checked = std::move(checked);
 }
 
 std::optional<ArrayRef<AffineExpr>> Lowering::exprs(Value onnx) const {
@@ -543,7 +544,11 @@ LogicalResult Lowering::lowerNode(Operation *op) {
     return success();
   if (!lower)
     return refuse("the operator is not supported yet");
-  return lower(*this, OnnxNode{op});
+  Operation *outer = std::exchange(node, op);
+  LogicalResult result = lower(*this, OnnxNode{op});
+  node = outer;
+  // A check may have refused on the way.
+  return failure(failed(result) || !reason.empty());
 }
 
 LogicalResult Lowering::lowerBlock(Block &block) {

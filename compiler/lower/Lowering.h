@@ -73,6 +73,18 @@ struct MappedOperand {
 using BodyFunction =
     llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::ValueRange)>;
 
+/// Where indices may count from.
+enum class IndexSet {
+  FromEitherEnd, ///< [-size, size)
+  FromZero       ///< [0, size)
+};
+
+/// The pairs of dims, as opaque pointers, that a check has judged already.
+struct CheckedDims {
+  using Pairs = llvm::DenseSet<std::pair<const void *, const void *>>;
+  Pairs equal, broadcast;
+};
+
 class Lowering {
 public:
   Lowering(const LoweringTable &table, SymbolicShapes &shapes,
@@ -139,6 +151,40 @@ public:
   mlir::OpFoldResult min(mlir::OpFoldResult x, mlir::OpFoldResult y);
   mlir::OpFoldResult max(mlir::OpFoldResult x, mlir::OpFoldResult y);
   mlir::OpFoldResult product(llvm::ArrayRef<mlir::OpFoldResult> dims);
+
+  //===--------------------------------------------------------------------===//
+  // Checks
+  //
+  // What is known when compiling is judged then: it makes lowering the node
+  // fail. The rest is checked at run time, before the code that follows.
+  // Messages start with the node's name and operator; `what` names the
+  // quantity.
+  //===--------------------------------------------------------------------===//
+
+  /// `condition` must hold. In `message`, `{}` stand for the values (of type
+  /// index, at most two).
+  void require(mlir::Value condition, const llvm::Twine &message,
+               mlir::ValueRange values = {});
+  void requireEqual(mlir::OpFoldResult x, mlir::OpFoldResult y,
+                    const llvm::Twine &what);
+  void requireAtLeast(mlir::OpFoldResult x, int64_t bound,
+                      const llvm::Twine &what);
+  void requireAtMost(mlir::OpFoldResult x, mlir::OpFoldResult bound,
+                     const llvm::Twine &what);
+  /// A tensor of these dims must not be beyond any memory: sizes in bytes do
+  /// not overflow then. For dims that follow from data.
+  void requireAllocatable(llvm::ArrayRef<mlir::OpFoldResult> dims);
+  /// `own` must be 1 or `dim`.
+  void requireBroadcast(mlir::OpFoldResult own, mlir::OpFoldResult dim);
+  /// Every element of the onnx value must be an index into a dim of `size`.
+  /// `column`: only that place of the last dim.
+  void requireIndices(mlir::Value onnx, mlir::OpFoldResult size,
+                      const llvm::Twine &what,
+                      IndexSet allowed = IndexSet::FromEitherEnd,
+                      std::optional<int64_t> column = std::nullopt);
+  /// The same for one index.
+  void requireIndex(mlir::OpFoldResult index, mlir::OpFoldResult size,
+                    const llvm::Twine &what);
 
   //===--------------------------------------------------------------------===//
   // Tensors
@@ -236,6 +282,9 @@ public:
   void bind(mlir::Value onnx, mlir::Value tensor) { values[onnx] = tensor; }
 
 private:
+  void requireBelow(mlir::OpFoldResult index, mlir::OpFoldResult size,
+                    mlir::OpFoldResult negative, mlir::Value absent,
+                    const llvm::Twine &what);
   mlir::LogicalResult lowerNode(mlir::Operation *op);
   mlir::LogicalResult checkTypes(mlir::Operation *op);
   mlir::Value expand(mlir::OpBuilder &builder, mlir::AffineExpr expr,
@@ -256,6 +305,9 @@ private:
   mlir::OpBuilder entry;
   llvm::DenseMap<mlir::Value, mlir::Value> values;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> materialized;
+  /// The onnx operation that is being lowered.
+  mlir::Operation *node = nullptr;
+  CheckedDims checked;
   std::string reason;
 };
 
@@ -275,6 +327,7 @@ private:
   mlir::Block *scope;
   llvm::DenseMap<mlir::Value, mlir::Value> values;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> materialized;
+  CheckedDims checked;
 };
 
 /// Signless form of an element type.

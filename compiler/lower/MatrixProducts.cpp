@@ -106,6 +106,11 @@ Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
   }
   bool ambiguous;
   Dims dims = productDims(left, right, ambiguous, l);
+  l.requireEqual(left.back(), right[right.size() - 2],
+                 "the dim that is summed over");
+  for (const Dims &own : {left, right})
+    for (size_t i = 0; i + 2 < own.size(); ++i)
+      l.requireBroadcast(own[i], dims[i + dims.size() - own.size()]);
   Type element = cast<RankedTensorType>(lhs.getType()).getElementType();
   // A batch dim that may be 1 at run time only is repeated beforehand.
   auto repeated = [&](Value tensor, Dims own) {
@@ -219,6 +224,10 @@ static LogicalResult lowerGemm(Lowering &l, OnnxNode n) {
           l.dims(n.out())[2 - own.size() + i] != dim)
         return l.refuse("a C whose symbolic dims may broadcast is not "
                         "supported yet");
+    for (auto [i, dim] : llvm::enumerate(own))
+      if (getConstantIntValue(dim) != 1)
+        l.requireEqual(dim, dims[2 - own.size() + i],
+                       "dim " + Twine(i) + " of C");
     Value tensor = l.convert(l.value(c), element, compute);
     operands.push_back({tensor, AffineMap::get(2, 0, exprs, l.b.getContext())});
   }

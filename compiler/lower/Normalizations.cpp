@@ -23,6 +23,13 @@ static AffineMap alignedRight(Lowering &l, ArrayRef<OpFoldResult> own,
   return AffineMap::get(rank, 0, exprs, l.b.getContext());
 }
 
+/// An operand with one element for each of `count` channels.
+static void requirePerChannel(Lowering &l, Value onnx, OpFoldResult count) {
+  if (l.rank(onnx) != 1)
+    return (void)l.refuse("scale, bias, mean and variance must have rank 1");
+  l.requireEqual(l.dims(onnx)[0], count, "elements for each channel");
+}
+
 static Value countAs(Lowering &l, OpFoldResult count, Type type) {
   Scalars s{l.b, l.loc};
   if (auto constant = getConstantIntValue(count))
@@ -129,6 +136,8 @@ static LogicalResult lowerBatchNormalization(Lowering &l, OnnxNode n) {
   Dims dims = l.dims(x);
   int64_t axis = rank > 1 ? 1 : 0;
   AffineMap channel = AffineMap::get(rank, 0, l.b.getAffineDimExpr(axis));
+  for (int i = 1; i <= 4; ++i)
+    requirePerChannel(l, n.in(i), dims[axis]);
   Value scale, shift;
   std::optional<SmallVector<double>> constants[4];
   bool allConstant = true;
@@ -188,6 +197,17 @@ static LogicalResult lowerLayerNormalization(Lowering &l, OnnxNode n,
   if (!axis)
     return l.refuse("axis is out of range");
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(*axis, rank));
+  for (int i = 1; i <= 2; ++i) {
+    if (!n.in(i))
+      continue;
+    Dims own = l.dims(n.in(i)), dims = l.dims(x);
+    if (own.size() > dims.size())
+      return l.refuse("the rank of scale or bias is above the input's");
+    for (auto [axis, dim] : llvm::enumerate(own))
+      if (getConstantIntValue(dim) != 1)
+        l.requireEqual(dim, dims[rank - own.size() + axis],
+                       "dim " + Twine(axis) + " of scale or bias");
+  }
   double epsilon = n.real("epsilon", 1e-5);
   Type element = l.elementType(x), compute = computeType(element);
   Value input = inType(l, x, compute);
@@ -225,6 +245,8 @@ static LogicalResult lowerInstanceNormalization(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(x);
   if (rank < 3)
     return l.refuse("the input must have rank 3 or more");
+  for (int i = 1; i <= 2; ++i)
+    requirePerChannel(l, n.in(i), l.dims(x)[1]);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
   Type element = l.elementType(x), compute = computeType(element);
   Value input = inType(l, x, compute);

@@ -39,6 +39,8 @@ static FailureOr<DynamicAxes> dynamicAxes(Lowering &l, OnnxNode n) {
   Scalars s{l.b, l.loc};
   DynamicAxes result;
   int64_t rank = dims.size();
+  for (OpFoldResult one : *given)
+    l.requireIndex(one, l.attr(rank), "an axis");
   for (int64_t axis = 0; axis < rank; ++axis) {
     Value reduced = s.integer(l.b.getI1Type(), 0);
     for (OpFoldResult one : *given)
@@ -309,6 +311,7 @@ static LogicalResult lowerCumulativeDynamic(Lowering &l, OnnxNode n,
   Dims dims = l.sizes(input);
   int64_t rank = dims.size();
   Scalars outer{l.b, l.loc};
+  l.requireIndex((*given)[0], l.attr(rank), "the axis");
   Value axis = l.index((*given)[0]);
   axis = outer.select(outer.compare(Comparison::Less, axis, l.index(0), false),
                       outer.add(axis, l.index(rank)), axis);

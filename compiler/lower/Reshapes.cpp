@@ -66,6 +66,7 @@ static LogicalResult lowerReshape(Lowering &l, OnnxNode n) {
     else
       dim = getAsOpFoldResult(
           s.select(equals(l, dim, -1), l.index(rest), l.index(dim)));
+    l.requireAtLeast(dim, 0, "a dim of the shape");
   }
   return reshapeTo(l, n, dims);
 }
@@ -103,9 +104,12 @@ static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
         removed.set(axis);
   }
   Dims dims;
-  for (auto [axis, dim] : llvm::enumerate(l.dims(n.in(0))))
+  for (auto [axis, dim] : llvm::enumerate(l.dims(n.in(0)))) {
     if (!removed[axis])
       dims.push_back(dim);
+    else
+      l.requireEqual(dim, l.attr(1), "dim " + Twine(axis));
+  }
   if (static_cast<int64_t>(dims.size()) != l.rank(n.out()))
     return l.refuse("which dims are 1 is not known");
   return reshapeTo(l, n, dims);

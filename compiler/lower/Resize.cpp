@@ -327,7 +327,15 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   Dims source = l.dims(n.in(0)), dims = source;
   for (ResizeAxis &axis : *read)
     dims[axis.axis] = axis.out;
+  for (ResizeAxis &axis : *read) {
+    std::string what = ("dim " + Twine(axis.axis)).str();
+    l.requireAtLeast(axis.out, 0, what);
+    // Nothing can be made of an empty dim.
+    l.requireAtMost(l.min(axis.out, l.attr(1)), axis.in,
+                    what + ", resized from an empty one");
+  }
   dims = l.preferKnown(n.out(), dims);
+  l.requireAllocatable(dims);
   SmallVector<ResizeAxis> axes;
   int64_t taps = 1;
   for (ResizeAxis &axis : *read) {

@@ -44,6 +44,13 @@ static LogicalResult lowerSliceDynamic(Lowering &l, OnnxNode n, Dims starts,
   };
   if (!read(3, axes) || !read(4, steps))
     return l.refuse("axes and steps must be as many as starts");
+  for (OpFoldResult step : steps) {
+    Scalars s{l.b, l.loc};
+    l.require(s.compare(Comparison::NotEqual, l.index(step), l.index(0), false),
+              "a step is 0");
+  }
+  for (OpFoldResult axis : axes)
+    l.requireIndex(axis, l.attr(rank), "an axis");
   Dims source = l.dims(n.in(0)), sizes = source;
   SmallVector<Value> first(rank, l.index(0)), step(rank, l.index(1));
   Scalars s{l.b, l.loc};
@@ -56,8 +63,6 @@ static LogicalResult lowerSliceDynamic(Lowering &l, OnnxNode n, Dims starts,
           s.compare(Comparison::Equal, given, l.index(axis), false),
           s.compare(Comparison::Equal, given, l.index(axis - rank), false));
       Value by = l.index(steps[i]);
-      // A step of 0 has no meaning; it counts as 1.
-      by = s.select(s.compare(Comparison::Equal, by, zero, false), one, by);
       Value forwards = s.compare(Comparison::Greater, by, zero, false);
       Value low = s.select(forwards, zero, l.index(-1));
       Value high = s.select(forwards, size, last);
@@ -182,6 +187,10 @@ static LogicalResult lowerConcat(Lowering &l, OnnxNode n) {
     total = l.add(total, own[*axis]);
   }
   dims[*axis] = total;
+  for (Value operand : operands)
+    for (auto [i, own] : llvm::enumerate(l.dims(operand)))
+      if (static_cast<int64_t>(i) != *axis)
+        l.requireEqual(own, dims[i], "dim " + Twine(i) + " of the inputs");
   dims = l.preferKnown(n.out(), dims);
   Value result = l.empty(signless(l.elementType(n.out())), dims);
   Dims offsets(dims.size(), l.attr(0)), ones(dims.size(), l.attr(1));
@@ -215,6 +224,13 @@ static LogicalResult lowerSplit(Lowering &l, OnnxNode n) {
     if (!given || given->size() != count)
       return l.refuse("split does not fit the number of outputs");
     lengths = *given;
+    OpFoldResult sum = l.attr(0);
+    for (OpFoldResult length : lengths) {
+      l.requireAtLeast(length, 0, "a length along axis " + Twine(*axis));
+      sum = l.add(sum, length);
+    }
+    l.requireEqual(sum, source[*axis],
+                   "the sum of the lengths along axis " + Twine(*axis));
   } else {
     OpFoldResult chunk = l.ceilDiv(source[*axis], l.attr(count));
     for (size_t i = 0; i < count; ++i)
@@ -281,10 +297,15 @@ static LogicalResult lowerPad(Lowering &l, OnnxNode n) {
       auto constant = getConstantIntValue(pad);
       simple &= constant && *constant >= 0;
     }
-    dims[*axis] = l.max(
-        l.add(source[*axis], l.add(before[*axis], after[*axis])), l.attr(0));
+    dims[*axis] = l.add(source[*axis], l.add(before[*axis], after[*axis]));
+    l.requireAtLeast(dims[*axis], 0, "dim " + Twine(*axis));
+    // There must be something to repeat.
+    if (mode != "constant" && !simple)
+      l.requireAtMost(l.min(dims[*axis], l.attr(1)), source[*axis],
+                      "padding an empty dim");
   }
   dims = l.preferKnown(n.out(), dims);
+  l.requireAllocatable(dims);
   Type element = signless(l.elementType(input));
   Value tensor = l.value(input);
   Value fill;

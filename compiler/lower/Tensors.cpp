@@ -234,6 +234,9 @@ Value Lowering::broadcast(Type element, ArrayRef<Value> onnx,
                           BodyFunction body) {
   Dims dims = broadcastDims(onnx);
   int64_t outRank = dims.size();
+  for (Value operand : onnx)
+    for (auto [axis, own] : llvm::enumerate(this->dims(operand)))
+      requireBroadcast(own, dims[axis + outRank - rank(operand)]);
   MLIRContext *context = b.getContext();
   SmallVector<BroadcastOperand> operands;
   SmallVector<MappedOperand> mapped;
@@ -322,6 +325,7 @@ Value Lowering::broadcastTo(Value onnx, ArrayRef<OpFoldResult> dims) {
   SmallVector<AffineExpr> exprs;
   bool known = true;
   for (auto [axis, size] : llvm::enumerate(own)) {
+    requireBroadcast(size, dims[axis + shift]);
     bool one = getConstantIntValue(size) == 1;
     exprs.push_back(one ? b.getAffineConstantExpr(0)
                         : b.getAffineDimExpr(axis + shift));
@@ -429,10 +433,15 @@ Value Lowering::reshape(Value tensor, ArrayRef<OpFoldResult> dims,
     targetExprs = targetOwn;
   }
 
+  auto requireProducts = [&](ArrayRef<OpFoldResult> from,
+                             ArrayRef<OpFoldResult> to) {
+    requireEqual(product(from), product(to), "the number of elements");
+  };
   // A scalar on either side: all dims of the other are 1.
   if (source.empty() || dims.empty()) {
     if (source.empty() && dims.empty())
       return tensor;
+    requireProducts(source, dims);
     SmallVector<int64_t> ones(std::max(source.size(), dims.size()), 1);
     auto onesType = RankedTensorType::get(ones, element);
     if (dims.empty()) {
@@ -463,6 +472,11 @@ Value Lowering::reshape(Value tensor, ArrayRef<OpFoldResult> dims,
     collapse.back().push_back(i);
   for (; j < dims.size(); ++j)
     expand.back().push_back(j);
+  // Only the last group may differ by what the expressions say.
+  size_t a = collapse.back().front(), c = expand.back().front();
+  if (!(productOf(sourceExprs.drop_front(a)) ==
+        productOf(targetExprs.drop_front(c))))
+    requireProducts(ArrayRef(source).drop_front(a), dims.drop_front(c));
 
   if (collapse.size() < source.size())
     tensor = tensor::CollapseShapeOp::create(b, loc, tensor, collapse);

@@ -66,7 +66,9 @@ static LogicalResult lowerTopK(Lowering &l, OnnxNode n) {
   Value tensor = l.value(input);
   Dims dims = l.dims(input), result = dims;
   // Not more than there are.
-  result[*axis] = l.max(l.min((*count)[0], dims[*axis]), l.attr(0));
+  l.requireAtLeast((*count)[0], 0, "K");
+  l.requireAtMost((*count)[0], dims[*axis], "K along axis " + Twine(*axis));
+  result[*axis] = (*count)[0];
   if (n.out(0))
     result = l.preferKnown(n.out(0), result);
   Value size = l.index(dims[*axis]), k = l.index(result[*axis]);

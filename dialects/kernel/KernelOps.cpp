@@ -6,6 +6,7 @@
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
@@ -230,6 +231,22 @@ LogicalResult ReserveOp::verify() {
 //===----------------------------------------------------------------------===//
 // Contractions
 //===----------------------------------------------------------------------===//
+
+LogicalResult CheckOp::verify() {
+  if (getValues().size() > 2)
+    return emitOpError("shows at most two values");
+  if (getMessage().count("{}") != getValues().size())
+    return emitOpError("needs one '{}' in the message for each value");
+  return success();
+}
+
+/// A condition that always holds needs no check.
+LogicalResult CheckOp::canonicalize(CheckOp check, PatternRewriter &rewriter) {
+  if (!matchPattern(check.getCondition(), m_One()))
+    return rewriter.notifyMatchFailure(check, "the condition is not known");
+  rewriter.eraseOp(check);
+  return success();
+}
 
 LogicalResult MatmulOp::verify() {
   auto lhs = cast<ShapedType>(getLhs().getType());

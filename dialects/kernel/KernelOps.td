@@ -174,6 +174,28 @@ def Kernel_ReserveOp : Kernel_Op<"reserve", [MemoryEffects<[MemAlloc, MemRead, M
 }
 
 //===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+def Kernel_CheckOp : Kernel_Op<"check", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Ends the run with an error unless a condition holds";
+  let description = [{
+    Like `cf.assert`, with a message that shows up to two values: the first
+    `{}` in `message` stands for the first, the next for the second. What
+    follows in the program may rely on the condition.
+
+    ```mlir
+    kernel.check %ok, "node 'g' (Gather): index {} is out of range"(%index)
+    ```
+  }];
+  let arguments = (ins I1:$condition, StrAttr:$message,
+                       Variadic<Index>:$values);
+  let assemblyFormat = "$condition `,` $message (`(` $values^ `)`)? attr-dict";
+  let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Contractions
 //===----------------------------------------------------------------------===//
 

@@ -51,6 +51,19 @@ void onnxc_line_number(onnxc_line *line, int64_t number) {
   onnxc_line_text(line, first);
 }
 
+void onnxc_line_values(onnxc_line *line, const char *text,
+                       const int64_t *values) {
+  for (; *text; ++text) {
+    if (text[0] == '{' && text[1] == '}') {
+      onnxc_line_number(line, *values++);
+      ++text;
+      continue;
+    }
+    const char one[] = {*text, 0};
+    onnxc_line_text(line, one);
+  }
+}
+
 static void type_text(onnxc_line *line, uint32_t kind, int32_t elem_type) {
   if (kind != ONNXC_KIND_TENSOR) {
     size_t count = sizeof(kind_names) / sizeof(kind_names[0]);

@@ -167,9 +167,11 @@ void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
 
 int32_t onnxc_shell_status(onnxc_frame *frame) { return frame->status; }
 
-int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message) {
+int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message, int64_t first,
+                         int64_t second) {
   onnxc_line line = failure(frame, ONNXC_MODEL_RUNTIME_ERROR);
-  onnxc_line_text(&line, message);
+  const int64_t values[] = {first, second};
+  onnxc_line_values(&line, message, values);
   return frame->status;
 }
 

@@ -58,7 +58,8 @@ void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
                           void (*body)(void *, int64_t, int64_t),
                           void *argument);
 int32_t onnxc_shell_status(onnxc_frame *frame);
-int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message);
+int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message, int64_t first,
+                         int64_t second);
 void onnxc_shell_kernel_begin(onnxc_frame *frame, int64_t index);
 void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
                             int64_t bytes, const int64_t *sizes);
@@ -82,6 +83,9 @@ typedef struct onnxc_line {
 /* Starts the message of `error` (may be NULL), which gets `status`. */
 onnxc_line onnxc_line_begin(onnxc_error *error, int32_t status);
 void onnxc_line_text(onnxc_line *line, const char *text);
+/* `text` with the numbers in the places of "{}", in order. */
+void onnxc_line_values(onnxc_line *line, const char *text,
+                       const int64_t *values);
 void onnxc_line_number(onnxc_line *line, int64_t number);
 /* "float[N,3,?]" */
 void onnxc_line_info(onnxc_line *line, const onnxc_value_info *info);

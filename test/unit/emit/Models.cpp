@@ -32,9 +32,9 @@ module {
   llvm.func @onnxc_shell_output(!llvm.ptr, i64, i64, !llvm.ptr) -> !llvm.ptr
   llvm.func @onnxc_shell_workspace(!llvm.ptr, i64) -> !llvm.ptr
   llvm.func @onnxc_shell_status(!llvm.ptr) -> i32
-  llvm.func @onnxc_shell_fail(!llvm.ptr, !llvm.ptr) -> i32
+  llvm.func @onnxc_shell_fail(!llvm.ptr, !llvm.ptr, i64, i64) -> i32
   llvm.func @onnxc_shell_parallel(!llvm.ptr, i64, i64, !llvm.ptr, !llvm.ptr)
-  llvm.mlir.global internal constant @refused("13 rows are refused\00")
+  llvm.mlir.global internal constant @refused("{} rows are refused\00")
   llvm.func internal @body(%arg: !llvm.ptr, %begin: i64, %end: i64) {
     %one = llvm.mlir.constant(1 : i64) : i64
     %three = llvm.mlir.constant(3 : i64) : i64
@@ -90,7 +90,7 @@ module {
     llvm.cond_br %unlucky, ^refuse, ^work
   ^refuse:
     %message = llvm.mlir.addressof @refused : !llvm.ptr
-    %failed = llvm.call @onnxc_shell_fail(%frame, %message) : (!llvm.ptr, !llvm.ptr) -> i32
+    %failed = llvm.call @onnxc_shell_fail(%frame, %message, %n, %n) : (!llvm.ptr, !llvm.ptr, i64, i64) -> i32
     llvm.return %failed : i32
   ^work:
     %dataAt = llvm.getelementptr %inputs[144] : (!llvm.ptr) -> !llvm.ptr, i8
