@@ -65,7 +65,6 @@ static LogicalResult lowerTopK(Lowering &l, OnnxNode n) {
   Type onnxType = l.elementType(input);
   Value tensor = l.value(input);
   Dims dims = l.dims(input), result = dims;
-  // Not more than there are.
   l.requireAtLeast((*count)[0], 0, "K");
   l.requireAtMost((*count)[0], dims[*axis], "K along axis " + Twine(*axis));
   result[*axis] = (*count)[0];
