@@ -232,10 +232,19 @@ static LogicalResult lowerCast(Lowering &l, OnnxNode n) {
     l.set(n.out(), l.value(n.in(0)));
     return success();
   }
+  NarrowRounding how;
+  how.saturate = n.integer("saturate", 1) != 0;
+  StringRef direction = n.string("round_mode", "up");
+  if (direction == "down")
+    how.direction = NarrowRounding::Down;
+  else if (direction == "nearest")
+    how.direction = NarrowRounding::Nearest;
+  else if (direction != "up")
+    return l.refuse("round_mode is none of up, down and nearest");
   l.set(
       n.out(),
       l.broadcast(signless(to), n.in(0), [&](OpBuilder &nested, ValueRange in) {
-        return Scalars{nested, l.loc}.convert(in[0], from, to);
+        return Scalars{nested, l.loc}.convert(in[0], from, to, how);
       }));
   return success();
 }
@@ -263,12 +272,13 @@ static LogicalResult lowerClip(Lowering &l, OnnxNode n) {
 }
 
 static LogicalResult lowerBitCast(Lowering &l, OnnxNode n) {
-  Type from = signless(l.elementType(n.in(0)));
-  Type to = signless(l.elementType(n.out()));
+  Type from = l.elementType(n.in(0)), to = l.elementType(n.out());
   if (from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth() ||
       from.isInteger(1) != to.isInteger(1))
     return l.refuse("a bit cast between element types of different sizes is "
                     "not supported yet");
+  from = signless(from);
+  to = signless(to);
   if (from == to) {
     l.set(n.out(), l.value(n.in(0)));
     return success();

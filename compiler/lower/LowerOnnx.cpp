@@ -1,6 +1,7 @@
 //===- LowerOnnx.cpp - The pass lower-onnx and its pipeline ---------------===//
 
 #include "compiler/lower/Lowering.h"
+#include "compiler/lower/NarrowTypes.h"
 #include "compiler/lower/Passes.h"
 #include "compiler/lower/Traditional.h"
 #include "dialects/kernel/KernelDialect.h"
@@ -81,6 +82,10 @@ static RankedTensorType loweredType(func::FuncOp function, Type type,
                                signless(tensor.getElementType()));
 }
 
+static Type elementOf(Type tensor) {
+  return cast<RankedTensorType>(tensor).getElementType();
+}
+
 static std::string boundaryName(StringRef kind, DictionaryAttr attributes,
                                 size_t position) {
   auto name = attributes ? attributes.getAs<StringAttr>("onnx.name") : nullptr;
@@ -92,9 +97,9 @@ static std::string boundaryName(StringRef kind, DictionaryAttr attributes,
 static DictionaryAttr withElementType(DictionaryAttr attributes, Type type) {
   MLIRContext *context = type.getContext();
   NamedAttrList list(attributes);
-  Type element = cast<RankedTensorType>(type).getElementType();
-  list.set("onnx.elem_type", IntegerAttr::get(IntegerType::get(context, 64),
-                                              onnxElementType(element)));
+  list.set("onnx.elem_type",
+           IntegerAttr::get(IntegerType::get(context, 64),
+                            onnxElementType(elementOf(type))));
   return list.getDictionary(context);
 }
 
@@ -123,6 +128,13 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       inputs.push_back(loweredType(
           function, type, boundaryName("input", inputAttributes[i], i)));
+      if (inputs.back() && packedBits(elementOf(type)) && inputAttributes[i] &&
+          inputAttributes[i].get("onnx.default")) {
+        function.emitError() << boundaryName("input", inputAttributes[i], i)
+                             << " has a default of type " << type
+                             << ", which is not supported yet";
+        refused = true;
+      }
       refused |= !inputs.back();
     }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
@@ -140,7 +152,6 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     Block *entry = lowered.addEntryBlock();
     Lowering lowering(table, shapes, lowered);
     for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
-      lowering.bind(argument, entry->getArgument(i));
       lowered.setArgAttrs(
           i, withElementType(inputAttributes[i], argument.getType()));
     }
@@ -149,6 +160,12 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
 
     Block &body = function.getBody().front();
     lowering.b.setInsertionPointToEnd(entry);
+    for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
+      Value tensor = entry->getArgument(i);
+      if (Type element = elementOf(argument.getType()); packedBits(element))
+        tensor = unpackElements(lowering, tensor, element);
+      lowering.bind(argument, tensor);
+    }
     if (failed(lowering.lowerBlock(body))) {
       lowered.erase();
       return failure();
@@ -157,6 +174,8 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     for (auto [i, result] :
          llvm::enumerate(body.getTerminator()->getOperands())) {
       Value tensor = lowering.value(result);
+      if (Type element = elementOf(result.getType()); packedBits(element))
+        tensor = packElements(lowering, tensor, element);
       if (tensor.getType() != results[i])
         tensor = tensor::CastOp::create(lowering.b, lowering.loc, results[i],
                                         tensor);

@@ -1,6 +1,7 @@
 //===- Lowering.cpp - The context of lowering and the walk ----------------===//
 
 #include "compiler/lower/Lowering.h"
+#include "compiler/lower/NarrowTypes.h"
 
 #include "compiler/lower/Scalars.h"
 #include "dialects/kernel/KernelDialect.h"
@@ -20,8 +21,49 @@ using namespace onnxc;
 
 Type onnxc::signless(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type))
-    return IntegerType::get(type.getContext(), integer.getWidth());
+    return IntegerType::get(type.getContext(),
+                            isNarrowInteger(type) ? 8 : integer.getWidth());
+  if (isNarrowFloat(type))
+    return IntegerType::get(type.getContext(), 8);
+  if (auto complex = dyn_cast<ComplexType>(type);
+      complex && complex.getElementType().isF32())
+    return IntegerType::get(type.getContext(), 64);
   return type;
+}
+
+/// Whether `type` is lowered to bit patterns that only some operators take.
+static bool isPattern(Type type) {
+  return isNarrowFloat(type) || isNarrowInteger(type) || isa<ComplexType>(type);
+}
+
+/// Operators that move elements of any type, or know what patterns stand for.
+static bool takesPatterns(StringRef name) {
+  static constexpr StringLiteral names[] = {"BitCast",
+                                            "Cast",
+                                            "CastLike",
+                                            "Concat",
+                                            "DepthToSpace",
+                                            "Expand",
+                                            "Flatten",
+                                            "Gather",
+                                            "GatherElements",
+                                            "GatherND",
+                                            "DequantizeLinear",
+                                            "Identity",
+                                            "If",
+                                            "QuantizeLinear",
+                                            "Reshape",
+                                            "Shape",
+                                            "Size",
+                                            "Slice",
+                                            "SpaceToDepth",
+                                            "Split",
+                                            "Squeeze",
+                                            "Tile",
+                                            "Transpose",
+                                            "Unsqueeze",
+                                            "Where"};
+  return llvm::is_contained(names, name);
 }
 
 bool onnxc::isUnsigned(Type type) { return type.isUnsignedInteger(); }
@@ -36,6 +78,20 @@ RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
 int64_t onnxc::onnxElementType(Type type) {
   if (type.isF32())
     return 1;
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return complex.getElementType().isF32() ? 14 : 0;
+  if (isa<Float8E4M3FNType>(type))
+    return 17;
+  if (isa<Float8E4M3FNUZType>(type))
+    return 18;
+  if (isa<Float8E5M2Type>(type))
+    return 19;
+  if (isa<Float8E5M2FNUZType>(type))
+    return 20;
+  if (isa<Float4E2M1FNType>(type))
+    return 23;
+  if (isa<Float8E8M0FNUType>(type))
+    return 24;
   if (type.isF16())
     return 10;
   if (type.isF64())
@@ -49,6 +105,10 @@ int64_t onnxc::onnxElementType(Type type) {
   switch (integer.getWidth()) {
   case 1:
     return 9;
+  case 2:
+    return isUnsigned ? 25 : 26;
+  case 4:
+    return isUnsigned ? 21 : 22;
   case 8:
     return isUnsigned ? 2 : 3;
   case 16:
@@ -516,6 +576,13 @@ LogicalResult Lowering::checkTypes(Operation *op) {
       std::string text;
       llvm::raw_string_ostream(text) << tensor.getElementType();
       return refuse("element type " + Twine(text) + " is not supported yet");
+    }
+    if (isPattern(tensor.getElementType()) &&
+        !takesPatterns(op::operatorName(op))) {
+      std::string text;
+      llvm::raw_string_ostream(text) << tensor.getElementType();
+      return refuse("element type " + Twine(text) +
+                    " is not supported by this operator yet");
     }
     if (!tensor.hasRank())
       return refuse("a tensor of unknown rank is not supported yet");

@@ -330,7 +330,9 @@ private:
   CheckedDims checked;
 };
 
-/// Signless form of an element type.
+/// The type that elements are lowered to: signless, and for floats and integers
+/// of less than 16 bits that no machine computes with (NarrowTypes.h) and
+/// complex64 their bit patterns.
 mlir::Type signless(mlir::Type type);
 bool isUnsigned(mlir::Type type);
 /// A tensor type with the static dims among `dims`.

@@ -3,6 +3,7 @@
 #include "compiler/lower/Quantization.h"
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/NarrowTypes.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -27,8 +28,11 @@ static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
                                           Value scale, Value zero) {
   Granularity how;
   int64_t rank = l.rank(input);
-  if (isSingle(l, scale))
+  if (isSingle(l, scale)) {
+    if (zero && !isSingle(l, zero))
+      return l.refuse("the zero point has more elements than the scale");
     return how;
+  }
   auto axis = normalizeAxis(n.integer("axis", 1), rank);
   if (!axis)
     return l.refuse("axis is out of range");
@@ -100,8 +104,7 @@ Value onnxc::quantize(Scalars &s, Value x, Value zero, Type zeroType,
   if (zero)
     number = s.add(number, s.convert(zero, zeroType, type));
   // Comparisons that NaN fails: it becomes the lowest value.
-  Type target = signless(result);
-  unsigned width = target.getIntOrFloatBitWidth();
+  unsigned width = result.getIntOrFloatBitWidth();
   bool isUnsignedResult = isUnsigned(result);
   auto bound = [&](const llvm::APInt &value) {
     return s.constant(type, value.roundToDouble(!isUnsignedResult));
@@ -123,8 +126,8 @@ static LogicalResult lowerQuantizeLinear(Lowering &l, OnnxNode n) {
   if (failed(how))
     return failure();
   Type result = l.elementType(n.out()), type = l.elementType(x);
-  if (!isa<IntegerType>(result))
-    return l.refuse("the quantised type is not supported yet");
+  NarrowRounding rounding;
+  rounding.saturate = n.integer("saturate", 1) != 0;
   l.set(
       n.out(),
       withParameters(
@@ -132,8 +135,14 @@ static LogicalResult lowerQuantizeLinear(Lowering &l, OnnxNode n) {
             Type f32 = s.b.getF32Type();
             Value element = s.convert(in[0], type, f32);
             Value factor = s.convert(in[1], l.elementType(scale), f32);
-            return quantize(s, s.div(element, factor, false), in[2],
-                            zero ? l.elementType(zero) : Type(), result);
+            Value scaled = s.div(element, factor, false);
+            if (!isNarrowFloat(result))
+              return quantize(s, scaled, in[2],
+                              zero ? l.elementType(zero) : Type(), result);
+            if (in[2])
+              scaled =
+                  s.add(scaled, s.convert(in[2], l.elementType(zero), f32));
+            return s.convert(scaled, f32, result, rounding);
           }));
   return success();
 }
@@ -152,6 +161,9 @@ static LogicalResult lowerDequantizeLinear(Lowering &l, OnnxNode n) {
             Value number;
             if (isa<FloatType>(type)) {
               number = s.convert(in[0], type, f32);
+              if (in[2])
+                number =
+                    s.sub(number, s.convert(in[2], l.elementType(zero), f32));
             } else {
               Value whole = s.convert(in[0], type, i32);
               if (in[2])

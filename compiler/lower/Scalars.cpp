@@ -3,6 +3,7 @@
 #include "compiler/lower/Scalars.h"
 
 #include "compiler/lower/Lowering.h"
+#include "compiler/lower/NarrowTypes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -223,7 +224,54 @@ Value Scalars::isNaN(Value x) {
   return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x);
 }
 
-Value Scalars::convert(Value x, Type from, Type to) {
+/// An f64 as the f32 from which rounding to fewer bits gives what rounding the
+/// f64 would: toward zero, its last bit set where that was not exact.
+static Value roundToOdd(Scalars &s, Value x) {
+  Type f32 = s.b.getF32Type(), i32 = s.b.getI32Type();
+  Value near = arith::TruncFOp::create(s.b, s.loc, f32, x);
+  Value back = arith::ExtFOp::create(s.b, s.loc, x.getType(), near);
+  Value bits = arith::BitcastOp::create(s.b, s.loc, i32, near);
+  Value isAbove = s.compare(Comparison::Greater, s.abs(back), s.abs(x), false);
+  bits = s.select(isAbove, s.sub(bits, s.integer(i32, 1)), bits);
+  Value odd = arith::OrIOp::create(s.b, s.loc, bits, s.integer(i32, 1));
+  Value isExact =
+      s.logicalOr(s.compare(Comparison::Equal, back, x, false), s.isNaN(x));
+  return arith::BitcastOp::create(s.b, s.loc, f32,
+                                  s.select(isExact, bits, odd));
+}
+
+/// Brings a narrow integer's pattern to 8 bits of the same signedness.
+static Value extendNarrow(Scalars &s, Value pattern, Type from) {
+  if (isUnsigned(from))
+    return pattern;
+  Type i8 = s.b.getI8Type();
+  Value unused = s.integer(i8, 8 - from.getIntOrFloatBitWidth());
+  return arith::ShRSIOp::create(
+      s.b, s.loc, arith::ShLIOp::create(s.b, s.loc, pattern, unused), unused);
+}
+
+Value Scalars::convert(Value x, Type from, Type to, const NarrowRounding &how) {
+  if (from == to)
+    return x;
+  if (isNarrowInteger(from)) {
+    x = extendNarrow(*this, x, from);
+    from = b.getIntegerType(8, !isUnsigned(from));
+    if (!from.isUnsignedInteger())
+      from = b.getI8Type();
+  } else if (isNarrowFloat(from)) {
+    x = decodeFloat(*this, x, cast<FloatType>(from));
+    from = b.getF32Type();
+  }
+  if (isNarrowFloat(to)) {
+    bool isWide = from.isF64() || from.isIntOrIndex();
+    x = isWide ? roundToOdd(*this, convert(x, from, b.getF64Type()))
+               : convert(x, from, b.getF32Type());
+    return encodeFloat(*this, x, cast<FloatType>(to), how);
+  }
+  if (isNarrowInteger(to))
+    return logicalAnd(
+        convert(x, from, b.getI8Type()),
+        integer(b.getI8Type(), (1 << to.getIntOrFloatBitWidth()) - 1));
   if (from == to)
     return x;
   Type target = signless(to);

@@ -21,6 +21,14 @@ enum class Comparison {
   GreaterOrEqual
 };
 
+/// How a conversion to a float of 8 or 4 bits treats what does not fit: Cast's
+/// `saturate` and, for float8e8m0, `round_mode`.
+struct NarrowRounding {
+  enum Direction { Up, Down, Nearest };
+  bool saturate = true;
+  Direction direction = Up;
+};
+
 struct Scalars {
   mlir::OpBuilder &b;
   mlir::Location loc;
@@ -60,7 +68,8 @@ struct Scalars {
   mlir::Value accumulate(mlir::Value x, mlir::Value y);
 
   /// ONNX Cast between onnx element types (with signedness).
-  mlir::Value convert(mlir::Value x, mlir::Type from, mlir::Type to);
+  mlir::Value convert(mlir::Value x, mlir::Type from, mlir::Type to,
+                      const NarrowRounding &how = NarrowRounding());
   /// Float to integer with saturation to [low, high]; NaN gives 0.
   mlir::Value saturate(mlir::Value x, mlir::Type to);
   mlir::Value toIndex(mlir::Value x, bool isUnsigned = false);

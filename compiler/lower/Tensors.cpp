@@ -1,6 +1,7 @@
 //===- Tensors.cpp - Builders of tensors for lowering ---------------------===//
 
 #include "compiler/lower/Lowering.h"
+#include "compiler/lower/NarrowTypes.h"
 #include "compiler/lower/Scalars.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/Elements.h"
@@ -66,6 +67,15 @@ Value Lowering::constantTensor(ElementsAttr value) {
   if (!bytes)
     return tensor::EmptyOp::create(b, loc, lowered.getShape(),
                                    lowered.getElementType());
+  if (Type element = type.getElementType();
+      isNarrowFloat(element) || isNarrowInteger(element)) {
+    // Patterns in bytes; folding may have left a sign in the upper bits.
+    std::vector<char> patterns = bytes->expanded();
+    int mask = (1 << element.getIntOrFloatBitWidth()) - 1;
+    for (char &pattern : patterns)
+      pattern = static_cast<char>(pattern & mask);
+    return constantTensor(makeElements(lowered, std::move(patterns)));
+  }
   if (bytes->count() > 64 && !bytes->isSplat())
     return kernel::WeightOp::create(b, loc, lowered, value, nullptr, nullptr,
                                     nullptr, nullptr, nullptr);

@@ -94,8 +94,8 @@ void onnxc_line_value(onnxc_line *line, const onnxc_value *value);
 
 /*===-- value.c -----------------------------------------------------------===*/
 
-/* Bytes of an element in memory, 0 for what is not a numeric type. */
-size_t onnxc_element_bytes(int32_t elem_type);
+/* Bits of an element in memory, 0 for what is not a numeric type. */
+size_t onnxc_element_bits(int32_t elem_type);
 /* Bytes of the tensor, or -1 when they do not fit in 63 bits or a dim is
  * negative. */
 int64_t onnxc_tensor_bytes(int32_t elem_type, int64_t rank,

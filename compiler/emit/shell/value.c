@@ -2,8 +2,15 @@
 
 #include "compiler/emit/shell/shell.h"
 
-size_t onnxc_element_bytes(int32_t elem_type) {
+size_t onnxc_element_bits(int32_t elem_type) {
   switch (elem_type) {
+  case ONNXC_UINT2:
+  case ONNXC_INT2:
+    return 2;
+  case ONNXC_UINT4:
+  case ONNXC_INT4:
+  case ONNXC_FLOAT4E2M1:
+    return 4;
   case ONNXC_UINT8:
   case ONNXC_INT8:
   case ONNXC_BOOL:
@@ -12,28 +19,23 @@ size_t onnxc_element_bytes(int32_t elem_type) {
   case ONNXC_FLOAT8E5M2:
   case ONNXC_FLOAT8E5M2FNUZ:
   case ONNXC_FLOAT8E8M0:
-  case ONNXC_UINT4: /* an element of less than a byte takes one */
-  case ONNXC_INT4:
-  case ONNXC_FLOAT4E2M1:
-  case ONNXC_UINT2:
-  case ONNXC_INT2:
-    return 1;
+    return 8;
   case ONNXC_UINT16:
   case ONNXC_INT16:
   case ONNXC_FLOAT16:
   case ONNXC_BFLOAT16:
-    return 2;
+    return 16;
   case ONNXC_FLOAT:
   case ONNXC_INT32:
   case ONNXC_UINT32:
-    return 4;
+    return 32;
   case ONNXC_INT64:
   case ONNXC_UINT64:
   case ONNXC_DOUBLE:
   case ONNXC_COMPLEX64:
-    return 8;
+    return 64;
   case ONNXC_COMPLEX128:
-    return 16;
+    return 128;
   default:
     return 0;
   }
@@ -50,13 +52,17 @@ int64_t onnxc_tensor_bytes(int32_t elem_type, int64_t rank,
   }
   if (empty)
     return 0;
-  int64_t bytes = (int64_t)onnxc_element_bytes(elem_type);
+  int64_t element = (int64_t)onnxc_element_bits(elem_type), count = 1;
   for (int64_t i = 0; i < rank; ++i) {
-    if (dims[i] > INT64_MAX / bytes)
+    if (dims[i] > INT64_MAX / 16 / count)
       return -1;
-    bytes *= dims[i];
+    count *= dims[i];
   }
-  return bytes;
+  if (element >= 8)
+    return count * (element / 8);
+  /* Elements of less than a byte share one. */
+  int64_t shared = element ? 8 / element : 1;
+  return count / shared + (count % shared != 0);
 }
 
 static onnxc_line begin(onnxc_error *error, const onnxc_value_info *info) {
