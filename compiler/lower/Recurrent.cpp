@@ -70,7 +70,7 @@ private:
   using Stage = SmallVector<Value> (Recurrent::*)(Scalars &, ValueRange);
   void addStage(Region &region, int64_t arguments, Stage stage);
   Value activate(Scalars &s, unsigned function, Value x);
-  Value clipped(Scalars &s, Value x);
+  Value gate(Scalars &s, unsigned function, Value x);
   SmallVector<Value> rnnStep(Scalars &s, ValueRange in);
   SmallVector<Value> lstmStep(Scalars &s, ValueRange in);
   SmallVector<Value> gruGates(Scalars &s, ValueRange in);
@@ -160,8 +160,8 @@ LogicalResult Recurrent::readActivations() {
   if (cell == Cell::Rnn && names.size() > expected)
     names.resize(expected);
   if (names.size() != expected)
-    return l.refuse("expects " + Twine(expected) +
-                    " activations, not " + Twine(names.size()));
+    return l.refuse("expects " + Twine(expected) + " activations, not " +
+                    Twine(names.size()));
   auto alphas = n.reals("activation_alpha"), betas = n.reals("activation_beta");
   size_t nextAlpha = 0, nextBeta = 0;
   for (const std::string &name : names) {
@@ -451,19 +451,11 @@ Value Recurrent::initialState(Operand position) {
 // Steps
 //===----------------------------------------------------------------------===//
 
-Value Recurrent::clipped(Scalars &s, Value x) {
-  if (!clip)
-    return x;
-  return s.atMost(s.atLeast(x, s.constant(compute, -*clip)),
-                  s.constant(compute, *clip));
-}
-
 Value Recurrent::activate(Scalars &s, unsigned function, Value x) {
   const Activation &activation = activations[firstFunction + function];
   StringRef name = activation.name;
   Value alpha = s.constant(compute, activation.alpha),
         beta = s.constant(compute, activation.beta);
-  x = clipped(s, x);
   if (name == "sigmoid")
     return s.sigmoid(x);
   if (name == "tanh")
@@ -487,36 +479,45 @@ Value Recurrent::activate(Scalars &s, unsigned function, Value x) {
   return softplus(s, x);
 }
 
+/// A gate's activation. Its input is clipped; what h of an LSTM takes is not,
+/// as in ONNX Runtime.
+Value Recurrent::gate(Scalars &s, unsigned function, Value x) {
+  if (clip)
+    x = s.atMost(s.atLeast(x, s.constant(compute, -*clip)),
+                 s.constant(compute, *clip));
+  return activate(s, function, x);
+}
+
 /// H' = f(sum + x)
 SmallVector<Value> Recurrent::rnnStep(Scalars &s, ValueRange in) {
-  return {activate(s, 0, s.add(in[0], in[1]))};
+  return {gate(s, 0, s.add(in[0], in[1]))};
 }
 
 /// in: 4 sums, 4 inputs, H, C, perhaps the peepholes of i, o and f.
 SmallVector<Value> Recurrent::lstmStep(Scalars &s, ValueRange in) {
   Value state = in[9];
   ValueRange peepholes = in.drop_front(10);
-  auto gate = [&](LstmGate which, Value cell, unsigned peephole) {
+  auto sumOf = [&](LstmGate which, Value cell, unsigned peephole) {
     Value sum = s.add(in[which], in[4 + which]);
     if (!peepholes.empty() && cell)
       sum = s.add(sum, s.mul(peepholes[peephole], cell));
     return sum;
   };
-  Value input = activate(s, 0, gate(InputGate, state, 0));
+  Value input = gate(s, 0, sumOf(InputGate, state, 0));
   Value forget = n.integer("input_forget", 0)
                      ? s.sub(s.constant(compute, 1), input)
-                     : activate(s, 0, gate(ForgetGate, state, 2));
-  Value candidate = activate(s, 1, gate(CellGate, nullptr, 0));
+                     : gate(s, 0, sumOf(ForgetGate, state, 2));
+  Value candidate = gate(s, 1, sumOf(CellGate, nullptr, 0));
   Value next = s.add(s.mul(forget, state), s.mul(input, candidate));
-  Value output = activate(s, 0, gate(OutputGate, next, 1));
+  Value output = gate(s, 0, sumOf(OutputGate, next, 1));
   return {s.mul(output, activate(s, 2, next)), next};
 }
 
 /// in: sums of z and r, 3 inputs, H. Yields r * H, which the hidden gate's
 /// weight multiplies, and z.
 SmallVector<Value> Recurrent::gruGates(Scalars &s, ValueRange in) {
-  Value update = activate(s, 0, s.add(in[0], in[2]));
-  Value reset = activate(s, 0, s.add(in[1], in[3]));
+  Value update = gate(s, 0, s.add(in[0], in[2]));
+  Value reset = gate(s, 0, s.add(in[1], in[3]));
   return {s.mul(reset, in[5]), update};
 }
 
@@ -528,19 +529,18 @@ static Value gruMix(Scalars &s, Value update, Value candidate, Value state) {
 
 /// in: sum of r * H, 3 inputs, H, r * H, z.
 SmallVector<Value> Recurrent::gruOutput(Scalars &s, ValueRange in) {
-  Value candidate = activate(s, 1, s.add(in[0], in[1 + HiddenGate]));
+  Value candidate = gate(s, 1, s.add(in[0], in[1 + HiddenGate]));
   return {gruMix(s, in[6], candidate, in[4])};
 }
 
 /// in: 3 sums, 3 inputs, H, perhaps the hidden gate's recurrent bias.
 SmallVector<Value> Recurrent::gruStep(Scalars &s, ValueRange in) {
-  Value update = activate(s, 0, s.add(in[UpdateGate], in[3 + UpdateGate]));
-  Value reset = activate(s, 0, s.add(in[ResetGate], in[3 + ResetGate]));
+  Value update = gate(s, 0, s.add(in[UpdateGate], in[3 + UpdateGate]));
+  Value reset = gate(s, 0, s.add(in[ResetGate], in[3 + ResetGate]));
   Value linear = in[HiddenGate];
   if (in.size() > 7)
     linear = s.add(linear, in[7]);
-  Value candidate =
-      activate(s, 1, s.add(in[3 + HiddenGate], s.mul(reset, linear)));
+  Value candidate = gate(s, 1, s.add(in[3 + HiddenGate], s.mul(reset, linear)));
   return {gruMix(s, update, candidate, in[6])};
 }
 

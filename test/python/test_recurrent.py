@@ -28,8 +28,12 @@ def rng():
     return np.random.default_rng(SEED)
 
 
+# Not continuous: rounding may decide on which side of the threshold a step falls, and later steps follow.
+STEADY = [name for name in ACTIVATIONS if name != "ThresholdedRelu"]
+
+
 def draw_activations(rng, count: int, attributes: dict) -> None:
-    names = [str(name) for name in rng.choice(list(ACTIVATIONS), count)]
+    names = [str(name) for name in rng.choice(STEADY, count)]
     attributes["activations"] = names
     alphas = [float(rng.uniform(0.1, 0.9)) for name in names if ACTIVATIONS[name][0]]
     betas = [float(rng.uniform(0.1, 0.5)) for name in names if ACTIVATIONS[name][1]]
@@ -173,6 +177,16 @@ def compare_with_onnxruntime(layers, compiled, opset, shapes, tolerance=2e-5):
 def test_random_layers_as_onnxruntime(rng, compiled, kind, opset):
     layers = [Layer(rng, kind, number, weights_are_inputs=number == 5) for number in range(6)]
     compare_with_onnxruntime(layers, compiled, opset, [(1, 1), (7, 3), (4, 9), (13, 1)])
+
+
+def test_every_activation_in_one_step(rng, compiled):
+    layers = []
+    for number, (name, (alpha, beta)) in enumerate(ACTIVATIONS.items()):
+        attributes = {"activations": [name], "activation_alpha": [0.7] * alpha, "activation_beta": [0.2] * beta}
+        layer = PlainLayer(rng, "RNN", number, hidden=16, direction="forward", lengths=False)
+        layer.node.attribute.extend(helper.make_attribute(*item) for item in attributes.items() if item[1])
+        layers.append(layer)
+    compare_with_onnxruntime(layers, compiled, 14, [(1, 2)])
 
 
 def test_batches_beyond_a_group_of_rows(rng, compiled):
