@@ -94,7 +94,11 @@ Value onnxc::contract(Lowering &l, Value lhs, Value rhs,
 }
 
 Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {
-  Dims left = l.sizes(lhs), right = l.sizes(rhs);
+  return matmulTensors(l, lhs, rhs, l.sizes(lhs), l.sizes(rhs));
+}
+
+Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs, Dims left,
+                           Dims right) {
   bool vectorLeft = left.size() == 1, vectorRight = right.size() == 1;
   if (vectorLeft) {
     left.insert(left.begin(), l.attr(1));
@@ -192,7 +196,8 @@ static LogicalResult lowerMatMul(Lowering &l, OnnxNode n) {
     return l.refuse("operands differ in the dim that is summed over");
   Type element = l.elementType(a), compute = computeType(element);
   Value result = matmulTensors(l, operandOf(l, a, compute, false, false),
-                               operandOf(l, c, compute, false, true));
+                               operandOf(l, c, compute, false, true), l.dims(a),
+                               l.dims(c));
   l.set(n.out(), l.convert(result, compute, element));
   return success();
 }

@@ -22,6 +22,10 @@ mlir::Value weightOperand(Lowering &l, mlir::ElementsAttr value,
 /// numpy's matmul of two lowered tensors: of one element type, or a pair that
 /// kernelMatmul takes.
 mlir::Value matmulTensors(Lowering &l, mlir::Value lhs, mlir::Value rhs);
+/// The same for tensors whose dims are known. Batch dims that are equal are the
+/// same value then; of others, one may be 1 in a run, and is repeated.
+mlir::Value matmulTensors(Lowering &l, mlir::Value lhs, mlir::Value rhs,
+                          Dims left, Dims right);
 
 } // namespace onnxc
 
