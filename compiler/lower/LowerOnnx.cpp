@@ -54,6 +54,7 @@ static LoweringTable makeTable() {
   addFeatureTransforms(table);
   addLinearModels(table);
   addLoops(table);
+  addTreeEnsembles(table);
   return table;
 }
 

@@ -1,7 +1,7 @@
 //===- MLShapes.cpp - Shapes of ai.onnx.ml's operators --------------------===//
 //
 // Those whose results follow from the operands' dims and from attributes; the
-// others (trees, vectorisers of maps) have the declared type's.
+// others (vectorisers of maps) have the declared type's.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,10 +31,18 @@ static LogicalResult linearRegressor(ShapeContext &shape) {
   return success();
 }
 
+static LogicalResult treeRegressor(ShapeContext &shape) {
+  if (auto count = sampleCount(shape))
+    shape.setDims(0, {*count, shape.constant(shape.integer("n_targets", 1))});
+  return success();
+}
+
 /// A label and a score for each class.
-static LogicalResult linearClassifier(ShapeContext &shape) {
+static LogicalResult classifier(ShapeContext &shape) {
   auto count = sampleCount(shape);
   auto labels = shape.integers("classlabels_ints");
+  if (!labels)
+    labels = shape.integers("classlabels_int64s");
   if (!count)
     return success();
   shape.setDims(0, {*count});
@@ -82,7 +90,9 @@ void onnxc::addMLShapes(ShapeRules &rules) {
                  "ml.Normalizer", "ml.Scaler"},
                 sameAsFirst);
   rules.onShape("ml.LinearRegressor", linearRegressor);
-  rules.onShape("ml.LinearClassifier", linearClassifier);
+  rules.onShape("ml.TreeEnsembleRegressor", treeRegressor);
+  rules.onShape({"ml.LinearClassifier", "ml.TreeEnsembleClassifier"},
+                classifier);
   rules.onShape("ml.FeatureVectorizer", featureVectorizer);
   rules.onShape("ml.ArrayFeatureExtractor", arrayFeatureExtractor);
   rules.onShape("ml.OneHotEncoder", oneHotEncoder);

@@ -1,0 +1,45 @@
+//===- Forest.h - Decision trees as tables ----------------------*- C++ -*-===//
+#ifndef ONNXC_COMPILER_LOWER_FOREST_H
+#define ONNXC_COMPILER_LOWER_FOREST_H
+
+#include "compiler/lower/Lowering.h"
+
+namespace onnxc {
+
+/// The trees of a TreeEnsembleClassifier or -Regressor. Every comparison is
+/// brought into the form `feature <= threshold`. A reference to a node is its
+/// position in the lists, or, where negative, ~reference is that of a leaf.
+struct Forest {
+  // One for each node that compares.
+  llvm::SmallVector<int32_t> feature, below, above, missing;
+  llvm::SmallVector<double> threshold;
+  // One for each tree.
+  llvm::SmallVector<int32_t> roots;
+  // Leaf i adds weights [leafBegin[i], leafBegin[i + 1]) to their targets.
+  llvm::SmallVector<int32_t> leafBegin, target;
+  llvm::SmallVector<double> weight;
+
+  /// Whether every path through some tree ends in a weight for `wanted`.
+  bool alwaysReaches(int32_t wanted) const;
+};
+
+/// Reads the attributes `nodes_*` and `<leaves>_treeids`, `_nodeids`, `_ids`,
+/// `_weights`; thresholds hold for features of `element`, f32 or f64. Refuses
+/// what is not a set of trees over `features` features and `targets` targets.
+std::optional<Forest> readForest(Lowering &l, OnnxNode n,
+                                 llvm::StringRef leaves, mlir::Type element,
+                                 int64_t features, int64_t targets);
+
+/// Of each row of `samples`, [N, F], the sum of the weights of the leaves that
+/// it comes to: [N, targets].
+mlir::Value sumOfLeaves(Lowering &l, mlir::Value samples, const Forest &forest,
+                        int64_t targets);
+
+/// The numbers of FLOATS `name`, or of TENSOR `name`_as_tensor; empty where
+/// neither is given, nullopt where the tensor is no list of numbers.
+std::optional<llvm::SmallVector<double>> realList(OnnxNode n,
+                                                  llvm::StringRef name);
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_LOWER_FOREST_H

@@ -1,0 +1,189 @@
+//===- TreeEnsembles.cpp - TreeEnsembleRegressor, -Classifier -------------===//
+
+#include "compiler/lower/Forest.h"
+#include "compiler/lower/Scalars.h"
+#include "compiler/lower/Traditional.h"
+
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+namespace {
+/// A model's trees, and what they sum up for each sample.
+struct Ensemble {
+  Forest forest;
+  Value sums; ///< [N, targets] of f32
+};
+} // namespace
+
+/// `sums` with one constant for each column, or one for all, added.
+static Value plus(Lowering &l, Value sums, ArrayRef<double> base) {
+  if (base.empty())
+    return sums;
+  Type f32 = l.b.getF32Type();
+  SmallVector<float> values(base.begin(), base.end());
+  MLIRContext *context = l.b.getContext();
+  AffineExpr column =
+      base.size() == 1 ? l.b.getAffineConstantExpr(0) : l.b.getAffineDimExpr(1);
+  return l.map(f32, l.sizes(sums),
+               {{sums, AffineMap::getMultiDimIdentityMap(2, context)},
+                {numbers(l, {static_cast<int64_t>(values.size())}, values),
+                 AffineMap::get(2, 0, column, context)}},
+               [&](OpBuilder &nested, ValueRange in) {
+                 return Scalars{nested, l.loc}.add(in[0], in[1]);
+               });
+}
+
+static std::optional<Ensemble> evaluate(Lowering &l, OnnxNode n,
+                                        StringRef leaves, int64_t targets) {
+  Value x = n.in(0);
+  Type f32 = l.b.getF32Type(), given = l.elementType(x);
+  Type element = given.isF64() ? given : f32;
+  int64_t rank = l.rank(x);
+  int64_t features = rank > 0 ? l.staticDim(x, rank - 1) : -1;
+  if (features < 0) {
+    (void)l.refuse("the number of features must be static");
+    return std::nullopt;
+  }
+  if (targets < 1) {
+    (void)l.refuse("there are no targets");
+    return std::nullopt;
+  }
+  std::optional<Forest> forest =
+      readForest(l, n, leaves, element, features, targets);
+  if (!forest)
+    return std::nullopt;
+  Value samples = featureMatrix(l, x, element);
+  if (!samples)
+    return std::nullopt;
+  Value sums = sumOfLeaves(l, samples, *forest, targets);
+  return Ensemble{std::move(*forest), l.convert(sums, element, f32)};
+}
+
+static LogicalResult lowerRegressor(Lowering &l, OnnxNode n) {
+  int64_t targets = n.integer("n_targets", 1);
+  StringRef aggregate = n.string("aggregate_function", "SUM");
+  StringRef transform = n.string("post_transform", "NONE");
+  auto base = realList(n, "base_values");
+  if (aggregate != "SUM" && aggregate != "AVERAGE")
+    return l.refuse("aggregate_function '" + aggregate +
+                    "' is not supported yet");
+  if (transform != "NONE")
+    return l.refuse("post_transform '" + transform + "' is not supported yet");
+  if (!base ||
+      (!base->empty() && static_cast<int64_t>(base->size()) != targets))
+    return l.refuse("there must be a base value for each target");
+  std::optional<Ensemble> ensemble = evaluate(l, n, "target", targets);
+  if (!ensemble)
+    return failure();
+  Value sums = ensemble->sums;
+  if (aggregate == "AVERAGE") {
+    auto trees = static_cast<double>(ensemble->forest.roots.size());
+    sums = l.mapSame(
+        l.b.getF32Type(), {sums}, [&](OpBuilder &nested, ValueRange in) {
+          Scalars s{nested, l.loc};
+          return s.div(in[0], s.constant(in[0].getType(), trees), false);
+        });
+  }
+  l.set(n.out(), plus(l, sums, *base));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Classes
+//===----------------------------------------------------------------------===//
+
+/// labels[1] where column `column` of the scores is above `threshold`.
+static Value labelsAbove(Lowering &l, Value scores, int64_t column,
+                         double threshold, ArrayRef<int64_t> labels) {
+  Type i64 = l.b.getI64Type(), f32 = l.b.getF32Type();
+  return l.pull(i64, l.sizes(scores)[0],
+                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                  Scalars s{nested, l.loc};
+                  Value where = s.integer(nested.getIndexType(), column);
+                  Value score = tensor::ExtractOp::create(
+                      nested, l.loc, scores, ValueRange{at[0], where});
+                  Value above = s.compare(Comparison::Greater, score,
+                                          s.constant(f32, threshold), false);
+                  return s.select(above, s.integer(i64, labels[1]),
+                                  s.integer(i64, labels[0]));
+                });
+}
+
+/// The scores of two classes from the one score, in column 0, that says how
+/// much a sample is of the second: its complement beside it.
+static Value bothScores(Lowering &l, Value scores, bool logistic,
+                        bool isProbability) {
+  Type f32 = l.b.getF32Type();
+  return l.pull(
+      f32, l.sizes(scores), [&](OpBuilder &nested, ArrayRef<Value> at) {
+        Scalars s{nested, l.loc};
+        Value zero = s.integer(nested.getIndexType(), 0);
+        Value score = tensor::ExtractOp::create(nested, l.loc, scores,
+                                                ValueRange{at[0], zero});
+        Value other = isProbability && !logistic
+                          ? s.sub(s.constant(f32, 1), score)
+                          : s.negate(score);
+        Value isFirst = s.compare(Comparison::Equal, at[1], zero, false);
+        Value result = s.select(isFirst, other, score);
+        return logistic ? s.sigmoid(result) : result;
+      });
+}
+
+/// Where all weights are for one of two classes the standard is silent: as in
+/// ONNX Runtime the second wins when the score is above 0, or above 0.5 where
+/// no weight is negative.
+static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
+  auto labels = n.integers("classlabels_int64s");
+  StringRef transform = n.string("post_transform", "NONE");
+  auto base = realList(n, "base_values");
+  if (!labels || labels->size() < 2)
+    return l.refuse("class labels that are strings, or fewer than two, are not "
+                    "supported yet");
+  auto classes = static_cast<int64_t>(labels->size());
+  std::optional<Ensemble> ensemble = evaluate(l, n, "class", classes);
+  if (!ensemble)
+    return failure();
+  const Forest &forest = ensemble->forest;
+  llvm::SmallSet<int32_t, 4> scored;
+  scored.insert(forest.target.begin(), forest.target.end());
+  bool isOneScore = classes == 2 && scored.size() == 1;
+  bool isSecond = isOneScore && scored.contains(1);
+  size_t wanted = isOneScore ? 1 : labels->size();
+  if (!base || (!base->empty() && (base->size() != wanted || isSecond ||
+                                   (classes == 2 && !isOneScore))))
+    return l.refuse("these base values are not supported yet");
+  for (int32_t i = 0; i < classes; ++i)
+    if ((!isOneScore || scored.contains(i)) && !forest.alwaysReaches(i))
+      return l.refuse("that some sample has no score for class " + Twine(i) +
+                      " is not supported yet");
+
+  bool isProbability = isOneScore && llvm::all_of(forest.weight, [](double w) {
+                         return w >= 0;
+                       });
+  Value scores = plus(l, ensemble->sums, *base);
+  if (n.out(0))
+    l.set(n.out(0), isOneScore ? labelsAbove(l, scores, isSecond ? 1 : 0,
+                                             isProbability ? 0.5 : 0, *labels)
+                               : winningLabels(l, scores, *labels));
+  if (!n.out(1))
+    return success();
+  if (isOneScore && !isSecond) {
+    if (transform == "PROBIT")
+      return l.refuse("post_transform 'PROBIT' of one score is not supported "
+                      "yet");
+    scores = bothScores(l, scores, transform == "LOGISTIC", isProbability);
+  } else {
+    scores = postTransform(l, scores, transform);
+    if (!scores)
+      return failure();
+  }
+  l.set(n.out(1), scores);
+  return success();
+}
+
+void onnxc::addTreeEnsembles(LoweringTable &table) {
+  table.onOp("ml.TreeEnsembleRegressor", lowerRegressor);
+  table.onOp("ml.TreeEnsembleClassifier", lowerClassifier);
+}

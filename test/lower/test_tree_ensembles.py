@@ -1,0 +1,204 @@
+"""Trees of ai.onnx.ml against ONNX Runtime: random forests of every kind of node, several in each compiled model."""
+
+import numpy as np
+import onnxc
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+FLOAT, INT64, DOUBLE = TensorProto.FLOAT, TensorProto.INT64, TensorProto.DOUBLE
+FEATURES = 6
+MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
+
+
+class Forest:
+    """The attributes of random trees. Thresholds are multiples of 1/4, so that samples meet them exactly."""
+
+    def __init__(self, seed, trees, depth, modes=("BRANCH_LEQ",), tracks=False) -> None:
+        self.random = np.random.default_rng(seed)
+        self.modes, self.tracks = modes, tracks
+        self.nodes = {name: [] for name in ("treeids", "nodeids", "featureids", "values", "modes")}
+        self.nodes |= {name: [] for name in ("truenodeids", "falsenodeids", "missing_value_tracks_true")}
+        self.leaves = []
+        for tree in range(trees):
+            self.count = 0
+            self.grow(tree * 3, depth)
+
+    def grow(self, tree, depth) -> int:
+        node, self.count = self.count, self.count + 1
+        is_leaf = depth == 0 or (node and self.random.random() < 0.15)
+        row = {
+            "treeids": tree,
+            "nodeids": node,
+            "featureids": 0 if is_leaf else int(self.random.integers(FEATURES)),
+            "values": 0.0 if is_leaf else float(self.random.integers(-8, 9)) / 4,
+            "modes": "LEAF" if is_leaf else str(self.random.choice(self.modes)),
+            "truenodeids": 0,
+            "falsenodeids": 0,
+            "missing_value_tracks_true": int(self.tracks and self.random.random() < 0.5),
+        }
+        place = len(self.nodes["treeids"])
+        for name, value in row.items():
+            self.nodes[name].append(value)
+        if is_leaf:
+            self.leaves.append((tree, node))
+        else:
+            self.nodes["truenodeids"][place] = self.grow(tree, depth - 1)
+            self.nodes["falsenodeids"][place] = self.grow(tree, depth - 1)
+        return node
+
+    def attributes(self, kind, targets, low=-1.0, **others):
+        """Each leaf has a weight for each of `targets`."""
+        pairs = [(tree, node, target) for tree, node in self.leaves for target in targets]
+        return {
+            **{f"nodes_{name}": values for name, values in self.nodes.items()},
+            f"{kind}_treeids": [tree for tree, _, _ in pairs],
+            f"{kind}_nodeids": [node for _, node, _ in pairs],
+            f"{kind}_ids": [target for _, _, target in pairs],
+            f"{kind}_weights": self.random.uniform(low, 1, len(pairs)).astype(np.float32).tolist(),
+            **others,
+        }
+
+
+def regressor(name, forest, targets=1, source="x", **others):
+    attributes = forest.attributes("target", range(targets), n_targets=targets, **others)
+    node = helper.make_node("TreeEnsembleRegressor", [source], [name], name, domain="ai.onnx.ml", **attributes)
+    return node, [(name, FLOAT, ["N", targets])]
+
+
+def classifier(name, forest, labels, classes=None, low=-1.0, source="x", **others):
+    targets = range(len(labels)) if classes is None else classes
+    attributes = forest.attributes("class", targets, low, classlabels_int64s=labels, **others)
+    outputs = [f"{name}_label", f"{name}_scores"]
+    node = helper.make_node("TreeEnsembleClassifier", [source], outputs, name, domain="ai.onnx.ml", **attributes)
+    return node, [(outputs[0], INT64, ["N"]), (outputs[1], FLOAT, ["N", len(labels)])]
+
+
+def model_of(cases, inputs=(("x", FLOAT),)):
+    graph = helper.make_graph(
+        [node for node, _ in cases],
+        "trees",
+        [helper.make_tensor_value_info(name, kind, ["N", FEATURES]) for name, kind in inputs],
+        [helper.make_tensor_value_info(*output) for _, outputs in cases for output in outputs],
+    )
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+def samples(seed, count, missing=False):
+    random = np.random.default_rng(seed)
+    x = (random.integers(-10, 11, (count, FEATURES)) / 4).astype(np.float32)
+    x[::3] += random.normal(size=x[::3].shape).astype(np.float32)
+    if missing:
+        x[random.random(x.shape) < 0.2] = np.nan
+        x[random.random(x.shape) < 0.05] = np.inf
+        x[random.random(x.shape) < 0.05] = -np.inf
+    return x
+
+
+def check(compiled, cases, feeds, inputs=(("x", FLOAT),), own=()):
+    """`own`: results that are not onnxruntime's."""
+    model = model_of(cases, inputs)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    reference = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxc.InferenceSession(compiled(model))
+    names = [output.name for output in model.graph.output]
+    for feed in feeds:
+        for name, ours, theirs in zip(names, session.run(names, feed), reference.run(names, feed), strict=True):
+            if name in own:
+                continue
+            assert ours.dtype == theirs.dtype and ours.shape == theirs.shape, name
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_regressors(compiled) -> None:
+    cases = [
+        regressor("plain", Forest(1, 20, 5)),
+        regressor("targets", Forest(2, 7, 4), 3, base_values=[0.5, -1.0, 2.0]),
+        regressor("average", Forest(3, 9, 4), 2, aggregate_function="AVERAGE", base_values=[1.0, 2.0]),
+        regressor("leaf", Forest(4, 1, 0), base_values=[0.25]),
+        regressor("deep", Forest(5, 2, 12)),
+        *(regressor(mode, Forest(6 + i, 8, 4, [mode])) for i, mode in enumerate(MODES)),
+    ]
+    check(compiled, cases, [{"x": samples(20, 50)}, {"x": samples(21, 1)}, {"x": samples(22, 0)}])
+
+
+def test_missing_values(compiled) -> None:
+    cases = [
+        regressor("leq", Forest(30, 12, 5, tracks=True)),
+        *(regressor(mode, Forest(31 + i, 12, 5, [mode], tracks=True)) for i, mode in enumerate(MODES)),
+    ]
+    check(compiled, cases, [{"x": samples(40, 60, missing=True)}])
+
+
+def test_other_types(compiled) -> None:
+    cases = [
+        regressor("doubles", Forest(50, 10, 4, ["BRANCH_LT"]), source="d"),
+        classifier("integers", Forest(51, 10, 4), [1, 2, 3], source="i"),
+    ]
+    x = samples(52, 40)
+    feeds = [{"d": x.astype(np.float64), "i": np.round(x).astype(np.int64)}]
+    check(compiled, cases, feeds, [("d", DOUBLE), ("i", INT64)])
+
+
+def test_classifiers(compiled) -> None:
+    transforms = ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"]
+    cases = []
+    for i, name in enumerate(transforms):
+        three, two, one, other = (Forest(60 + 4 * i + k, 9, 4) for k in range(4))
+        cases += [
+            classifier(f"three_{name}", three, [4, -5, 6], post_transform=name, base_values=[0.5, 0.0, -0.25]),
+            classifier(f"two_{name}", two, [3, 8], post_transform=name),
+            classifier(f"one_{name}", one, [0, 1], [0], post_transform=name, base_values=[0.125]),
+            classifier(f"second_{name}", other, [0, 1], [1], post_transform=name),
+            classifier(f"probability_{name}", Forest(90 + i, 1, 4), [0, 1], [0], low=0.0, post_transform=name),
+        ]
+    # Of two classes with scores onnxruntime takes the second whenever its score is above 0, and says 0 or 1 whatever
+    # the labels; the standard asks for the label of the greatest.
+    own = [f"two_{name}_label" for name in transforms]
+    check(compiled, cases, [{"x": samples(80, 40)}, {"x": samples(81, 1)}], own=own)
+    session = onnxc.InferenceSession(compiled(model_of(cases)))
+    labels, scores = session.run(["two_NONE_label", "two_NONE_scores"], {"x": samples(80, 40)})
+    np.testing.assert_array_equal(labels, np.array([3, 8])[scores.argmax(axis=1)])
+    assert set(labels) == {3, 8}
+
+
+def broken(**changes):
+    attributes = Forest(100, 2, 2).attributes("target", [0], n_targets=1)
+    for name, change in changes.items():
+        change(attributes[name])
+    node = helper.make_node("TreeEnsembleRegressor", ["x"], ["y"], "trees", domain="ai.onnx.ml", **attributes)
+    return model_of([(node, [("y", FLOAT, ["N", 1])])])
+
+
+def setter(value, position=0):
+    return lambda values: values.__setitem__(position, value)
+
+
+def joined(values):
+    """Both children of the root are one node."""
+    values[0] = 1
+
+
+BROKEN = {
+    "in two ways|2 roots": {"nodes_falsenodeids": joined},
+    "feature 99 of 6": {"nodes_featureids": setter(99)},
+    "feature -1 of 6": {"nodes_featureids": setter(-1)},
+    "names node 77, which does not exist": {"nodes_truenodeids": setter(77)},
+    "in a circle": {"nodes_truenodeids": setter(0)},
+    "is given twice": {"nodes_nodeids": setter(0, 1)},
+    "different lengths": {"nodes_modes": list.pop},
+    "which is no leaf": {"target_nodeids": setter(0)},
+    "for target 5 of 1": {"target_ids": setter(5)},
+    "compares with NaN": {"nodes_values": setter(float("nan"))},
+    "mode 'BRANCH_ODD' is not supported": {"nodes_modes": setter("BRANCH_ODD")},
+    "weights differ in length": {"target_weights": list.pop},
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_refused(reason, tmp_path) -> None:
+    with pytest.raises(onnxc.CompileError, match=reason) as caught:
+        onnxc.compile(broken(**BROKEN[reason]).SerializeToString(), tmp_path / "m.so")
+    assert "node 'trees' (TreeEnsembleRegressor" in str(caught.value)
