@@ -9,11 +9,50 @@
 using namespace mlir;
 using namespace onnxc;
 
-/// A pool of one or two spatial dims in f32 as kernel.pool.
+static Value poolOf(Lowering &l, Value input, OpFoldResult height,
+                    OpFoldResult width, kernel::PoolKind kind,
+                    ArrayRef<int64_t> window, ArrayRef<int64_t> strides,
+                    ArrayRef<int64_t> dilations, ArrayRef<int64_t> pads) {
+  Dims source = l.sizes(input);
+  Value init = l.empty(l.b.getF32Type(), {source[0], height, width, source[3]});
+  return kernel::PoolOp::create(l.b, l.loc, TypeRange(init.getType()), input,
+                                init, kind, window, strides, dilations, pads,
+                                /*is_unsigned=*/false)
+      .getResult(0);
+}
+
+/// A pool of a volume [N, C, D, H, W] as a pool of its N * D pictures, then one
+/// along the depth of their results. Averages, too: the taps of a window that
+/// count are those of its height and width times those of its depth.
+static Value volumePool(Lowering &l, Value input, const Window &window,
+                        kernel::PoolKind kind) {
+  auto pad = [](OpFoldResult value) { return *getConstantIntValue(value); };
+  Value last = l.transpose(input, {0, 2, 3, 4, 1});
+  Dims d = l.sizes(last);
+  Value pictures = l.reshape(last, {l.mul(d[0], d[1]), d[2], d[3], d[4]});
+  pictures = poolOf(l, pictures, window.outputs[1], window.outputs[2], kind,
+                    ArrayRef(window.kernel).drop_front(),
+                    ArrayRef(window.strides).drop_front(),
+                    ArrayRef(window.dilations).drop_front(),
+                    {pad(window.before[1]), pad(window.before[2]),
+                     pad(window.after[1]), pad(window.after[2])});
+  OpFoldResult plane = l.product({window.outputs[1], window.outputs[2], d[4]});
+  Value depths = l.reshape(pictures, {d[0], d[1], l.attr(1), plane});
+  depths = poolOf(l, depths, window.outputs[0], l.attr(1), kind,
+                  {window.kernel[0], 1}, {window.strides[0], 1},
+                  {window.dilations[0], 1},
+                  {pad(window.before[0]), 0, pad(window.after[0]), 0});
+  Value result = l.reshape(depths, {d[0], window.outputs[0], window.outputs[1],
+                                    window.outputs[2], d[4]});
+  return l.transpose(result, {0, 4, 1, 2, 3});
+}
+
+/// A pool of up to three spatial dims in f32 as kernel.pool.
 static Value poolKernel(Lowering &l, Value input, const Window &window,
                         kernel::PoolKind kind) {
   int64_t rank = cast<RankedTensorType>(input.getType()).getRank();
-  Value last = toChannelsLast(l, input);
+  if (rank == 5)
+    return volumePool(l, input, window, kind);
   bool flat = rank == 3;
   auto twoDims = [&](ArrayRef<int64_t> values, int64_t missing) {
     SmallVector<int64_t> result(values);
@@ -28,21 +67,15 @@ static Value poolKernel(Lowering &l, Value input, const Window &window,
     for (OpFoldResult pad : *side)
       pads.push_back(*getConstantIntValue(pad));
   }
-  Dims source = l.sizes(last);
-  Dims dims = {source[0], flat ? l.attr(1) : window.outputs[0],
-               window.outputs.back(), source[3]};
-  Value init = l.empty(l.b.getF32Type(), dims);
-  Value result = kernel::PoolOp::create(
-                     l.b, l.loc, TypeRange(init.getType()), last, init, kind,
-                     twoDims(window.kernel, 1), twoDims(window.strides, 1),
-                     twoDims(window.dilations, 1), pads,
-                     /*is_unsigned=*/false)
-                     .getResult(0);
+  Value result =
+      poolOf(l, toChannelsLast(l, input), flat ? l.attr(1) : window.outputs[0],
+             window.outputs.back(), kind, twoDims(window.kernel, 1),
+             twoDims(window.strides, 1), twoDims(window.dilations, 1), pads);
   return fromChannelsLast(l, result, rank);
 }
 
 static bool takesKernel(Lowering &l, Value onnx, const Window &window) {
-  return l.elementType(onnx).isF32() && window.spatial() <= 2 &&
+  return l.elementType(onnx).isF32() && window.spatial() <= 3 &&
          window.hasStaticPads();
 }
 

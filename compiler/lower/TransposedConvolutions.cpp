@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/lower/Convolutions.h"
 #include "compiler/lower/Scalars.h"
-#include "compiler/lower/Window.h"
 #include "dialects/kernel/KernelDialect.h"
 
 using namespace mlir;
@@ -289,7 +289,10 @@ static Value lowerByInsertion(Lowering &l, Transposed t, Value input,
           from.push_back(s.sub(s.integer(index, t.kernel[i] - 1), at[i + 2]));
         return tensor::ExtractOp::create(nested, l.loc, filter, from);
       });
-  return convolveGeneric(l, wide, turned, window, t.groups);
+  Filter filterOf{{}, turned, {t.groups * t.outputs, t.inputs}, element};
+  llvm::append_range(filterOf.shape, t.kernel);
+  return convolution(l, {window, t.groups, static_cast<int64_t>(spatial) + 2},
+                     wide, filterOf, /*bias=*/nullptr);
 }
 
 static LogicalResult lowerConvTranspose(Lowering &l, OnnxNode n) {
