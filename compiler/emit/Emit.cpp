@@ -113,9 +113,9 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
                        WeightLayout weights, const onnxc::Target &target,
                        EmitKind kind, StringRef symbol, StringRef path,
                        function_ref<Error()> check) {
-  Expected<OutputFile> output = OutputFile::create(path);
-  if (!output)
-    return output.takeError();
+  if (path == "-" && kind != EmitKind::Assembler)
+    return makeError("machine code is not written to the standard output: "
+                     "name a file");
   Expected<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(target);
   if (!machine)
     return machine.takeError();
@@ -149,16 +149,25 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
       return error;
   module.reset();
   StringRef bytes(code.data(), code.size());
-  if (kind != EmitKind::Assembler)
-    if (Error error = checkNothingUndefined(bytes))
-      return error;
-  if (Error error = isLibrary ? linkLibrary(bytes, Triple(target.triple),
-                                            output->temporaryPath())
-                              : output->write(bytes))
+  if (kind == EmitKind::Assembler)
+    return writeTextFile(path, bytes);
+  if (Error error = checkNothingUndefined(bytes))
     return error;
-  if (kind != EmitKind::Assembler)
-    if (Error error =
-            appendWeights(output->temporaryPath(), weights, isLibrary))
-      return error;
+  Expected<OutputFile> output = OutputFile::create(path);
+  if (!output)
+    return output.takeError();
+  std::unique_ptr<MemoryBuffer> library;
+  if (isLibrary) {
+    Expected<std::unique_ptr<MemoryBuffer>> linked =
+        linkLibrary(bytes, Triple(target.triple));
+    if (!linked)
+      return linked.takeError();
+    library = std::move(*linked);
+    bytes = library->getBuffer();
+  }
+  if (Error error = output->write(bytes))
+    return error;
+  if (Error error = appendWeights(output->temporaryPath(), weights, isLibrary))
+    return error;
   return output->commit();
 }

@@ -4,6 +4,8 @@
 
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <mutex>
@@ -45,13 +47,20 @@ private:
 };
 } // namespace
 
-Error onnxc::linkLibrary(StringRef object, const Triple &triple,
-                         StringRef path) {
+Expected<std::unique_ptr<MemoryBuffer>>
+onnxc::linkLibrary(StringRef object, const Triple &triple) {
   MemoryFile input(object);
   if (!input.good())
     return createStringError(inconvertibleErrorCode(),
                              "no memory for the object file");
-  std::string inputPath = input.path(), outputPath = path.str();
+  // LLD puts its output in place by a rename, so it needs a name.
+  SmallString<128> outputPath;
+  if (std::error_code code =
+          sys::fs::createTemporaryFile("onnxc", "so", outputPath))
+    return createStringError(code, "linking failed: no temporary file: " +
+                                       code.message());
+  FileRemover remover(outputPath);
+  std::string inputPath = input.path();
   const char *arguments[] = {
       "ld.lld", "-m", triple.isX86() ? "elf_x86_64" : "aarch64linux", "-shared",
       // The weights' bytes are appended at a page of their own.
@@ -65,8 +74,14 @@ Error onnxc::linkLibrary(StringRef object, const Triple &triple,
   std::lock_guard<std::mutex> lock(onlyOne);
   lld::Result result = lld::lldMain(arguments, nulls(), errorStream,
                                     {{lld::Gnu, &lld::elf::link}});
-  if (result.retCode == 0)
-    return Error::success();
+  if (result.retCode == 0) {
+    auto library = MemoryBuffer::getFile(outputPath, /*IsText=*/false,
+                                         /*RequiresNullTerminator=*/false);
+    if (library)
+      return std::move(*library);
+    return createStringError(library.getError(),
+                             "linking failed: " + library.getError().message());
+  }
   StringRef line = StringRef(errors).trim().split('\n').first;
   line.consume_front("ld.lld: ");
   line.consume_front("error: ");

@@ -4,13 +4,14 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Triple.h"
 
 namespace onnxc {
-/// Links the object file in memory to the shared library `path` with LLD.
-/// Undefined symbols are errors.
-llvm::Error linkLibrary(llvm::StringRef object, const llvm::Triple &triple,
-                        llvm::StringRef path);
+/// Links the object file in memory to a shared library with LLD. Undefined
+/// symbols are errors.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+linkLibrary(llvm::StringRef object, const llvm::Triple &triple);
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_EMIT_LINK_H

@@ -43,21 +43,22 @@ onnxc::ModelFile::read(const std::string &path) {
       status.getSize() > uint64_t(std::numeric_limits<int>::max()))
     return makeError("is larger than 2 GB, which no ONNX model can be: its "
                      "weights belong into external data");
-  Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
+  // A file of some size is mapped; a pipe is read.
+  auto file = MemoryBuffer::getFile(path, /*IsText=*/false,
+                                    /*RequiresNullTerminator=*/false);
   if (!file)
-    return makeError("cannot be read: " + toString(file.takeError()));
-  auto result = std::make_unique<ModelFile>();
-  google::protobuf::io::FileInputStream stream(*file);
-  Error error = parseModel(stream, result->proto);
-  int readError = stream.GetErrno();
-  sys::fs::closeFile(*file);
-  if (readError) {
-    consumeError(std::move(error));
-    return makeError("cannot be read: " +
-                     std::generic_category().message(readError));
+    return makeError("cannot be read: " + file.getError().message());
+  ArrayRef<char> bytes((*file)->getBufferStart(), (*file)->getBufferSize());
+  std::optional<DetachedModel> slim = detachWeights(bytes);
+  Expected<std::unique_ptr<ModelFile>> read = parse(
+      slim ? ArrayRef<char>(slim->bytes.data(), slim->bytes.size()) : bytes);
+  if (!read)
+    return read.takeError();
+  std::unique_ptr<ModelFile> result = std::move(*read);
+  if (slim && !slim->weights.empty()) {
+    result->mapping = std::move(*file);
+    result->detached = std::move(slim->weights);
   }
-  if (error)
-    return std::move(error);
   result->modelFolder = sys::path::parent_path(path).str();
   if (result->modelFolder.empty())
     result->modelFolder = ".";
@@ -172,5 +173,7 @@ Error onnxc::ModelFile::resolve(onnx::GraphProto &graph) {
 }
 
 Error onnxc::ModelFile::resolveExternalData() {
+  for (const DetachedModel::Weight &weight : detached)
+    external[&proto.graph().initializer(weight.initializer)] = weight.data;
   return resolve(*proto.mutable_graph());
 }

@@ -2,6 +2,8 @@
 #ifndef ONNXC_COMPILER_IMPORT_MODELFILE_H
 #define ONNXC_COMPILER_IMPORT_MODELFILE_H
 
+#include "compiler/import/DetachWeights.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
@@ -28,12 +30,13 @@ public:
   /// The folder that external data must be in; "" for a model from memory.
   const std::string &folder() const { return modelFolder; }
 
-  /// Finds the data of all tensors that are stored externally and checks that
-  /// it is there. Small tensors are read into the model, so that shape
-  /// inference sees them; the others are mapped.
+  /// Finds the data of all tensors that are stored externally or were detached
+  /// while reading, and checks that it is there. Small tensors are read into
+  /// the model, so that shape inference sees them; the others are mapped.
   llvm::Error resolveExternalData();
 
-  /// The data of a tensor that is stored externally and was resolved.
+  /// The data of a tensor that lies in a file, its own or the model's, and was
+  /// resolved. Empty where the tensor has the data itself.
   llvm::ArrayRef<char> externalData(const onnx::TensorProto &tensor) const {
     return external.lookup(&tensor);
   }
@@ -43,6 +46,9 @@ private:
   llvm::Error resolve(onnx::GraphProto &graph);
   llvm::Expected<llvm::MemoryBuffer *> map(const std::string &location);
 
+  /// The model's file, which the detached weights point into.
+  std::unique_ptr<llvm::MemoryBuffer> mapping;
+  std::vector<DetachedModel::Weight> detached;
   onnx::ModelProto proto;
   std::string modelFolder;
   /// By location.
