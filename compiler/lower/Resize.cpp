@@ -7,6 +7,8 @@
 
 #include "compiler/lower/Elementwise.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 using namespace mlir;
 using namespace onnxc;
 
@@ -165,6 +167,74 @@ static SmallVector<Tap> tapsOf(Scalars &s, const ResizeMode &mode,
   return taps;
 }
 
+/// The filter of an antialiased resize at distance `d` >= 0: a triangle, or
+/// Keys' cubic.
+static Value filterWeight(Scalars &s, const ResizeMode &mode, Value d) {
+  Type f32 = d.getType();
+  auto number = [&](double value) { return s.constant(f32, value); };
+  auto within = [&](double end) {
+    return s.compare(Comparison::Less, d, number(end), false);
+  };
+  if (mode.mode == "linear")
+    return s.select(within(1), s.sub(number(1), d), number(0));
+  double a = mode.cubicCoefficient;
+  Value inner = s.sub(s.mul(number(a + 2), d), number(a + 3));
+  inner = s.add(s.mul(s.mul(inner, d), d), number(1));
+  Value outer = s.sub(s.mul(number(a), d), number(5 * a));
+  outer = s.add(s.mul(outer, d), number(8 * a));
+  outer = s.sub(s.mul(outer, d), number(4 * a));
+  return s.select(within(1), inner, s.select(within(2), outer, number(0)));
+}
+
+/// One axis of an antialiased resize of a float tensor: where it shrinks the
+/// filter is stretched so that each input counts.
+static Value antialias(Lowering &l, Value tensor, const ResizeMode &mode,
+                       const ResizeAxis &axis) {
+  Type f32 = l.b.getF32Type(), index = l.b.getIndexType();
+  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  Dims dims = l.sizes(tensor);
+  dims[axis.axis] = axis.out;
+  Value in = l.index(axis.in), out = l.index(axis.out);
+  Scalars outer{l.b, l.loc};
+  Value scale = outer.atMost(axis.scale, outer.constant(f32, 1));
+  double support = mode.mode == "linear" ? 1 : 2;
+  Value reach = outer.div(outer.constant(f32, -support), scale, false);
+  // Bounded, should nothing of the axis be left.
+  reach = outer.atLeast(outer.floor(reach), outer.constant(f32, -(1 << 30)));
+  Value first = outer.add(floatToIndex(outer, reach), l.index(1));
+  Value count = outer.sub(l.index(2), outer.add(first, first));
+  return l.pull(
+      element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+        Scalars s{nested, l.loc};
+        Value x = coordinate(s, mode, axis, at[axis.axis], in, out);
+        Value floor = s.floor(x), ratio = s.sub(x, floor);
+        Value base = s.add(floatToIndex(s, floor), first);
+        Value zero = s.constant(element, 0);
+        auto loop = scf::ForOp::create(
+            nested, l.loc, s.integer(index, 0), count, s.integer(index, 1),
+            ValueRange{zero, zero},
+            [&](OpBuilder &body, Location loc, Value i, ValueRange sums) {
+              Scalars t{body, loc};
+              Value place = t.add(base, i);
+              Value distance =
+                  t.mul(t.sub(t.fromIndex(t.add(first, i), f32), ratio), scale);
+              Value weight = filterWeight(t, mode, t.abs(distance));
+              if (mode.excludeOutside)
+                weight = t.select(t.compare(Comparison::Less, place, in, true),
+                                  weight, t.constant(f32, 0));
+              weight = toFloat(t, weight, element);
+              SmallVector<Value> from(at);
+              from[axis.axis] = clampIndex(t, place, in);
+              Value value = tensor::ExtractOp::create(body, loc, tensor, from);
+              scf::YieldOp::create(
+                  body, loc,
+                  ValueRange{t.add(sums[0], t.mul(value, weight)),
+                             t.add(sums[1], weight)});
+            });
+        return s.div(loop.getResult(0), loop.getResult(1), false);
+      });
+}
+
 /// The sum over the taps of axes[next...].
 static Value gatherTaps(Scalars &s, Value tensor,
                         ArrayRef<SmallVector<Tap>> taps,
@@ -316,9 +386,11 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   mode.nearest = n.string("nearest_mode", "round_prefer_floor");
   mode.cubicCoefficient = n.real("cubic_coeff_a", -0.75);
   mode.extrapolation = n.real("extrapolation_value", 0);
-  mode.excludeOutside = n.integer("exclude_outside", 0) && mode.mode == "cubic";
-  if (n.integer("antialias", 0))
-    return l.refuse("antialias = 1 is not supported yet");
+  bool antialiased = n.integer("antialias", 0) && mode.mode != "nearest";
+  mode.excludeOutside =
+      n.integer("exclude_outside", 0) && (mode.mode == "cubic" || antialiased);
+  if (antialiased && mode.coordinates == "tf_crop_and_resize")
+    return l.refuse("antialias = 1 with tf_crop_and_resize is not supported");
   FailureOr<SmallVector<ResizeAxis>> read = readAxes(l, n);
   if (failed(read))
     return failure();
@@ -347,7 +419,7 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
     taps *= mode.mode == "nearest" ? 1 : mode.mode == "linear" ? 2 : 4;
     axes.push_back(axis);
   }
-  if (taps > 256)
+  if (taps > 256 && !antialiased)
     return l.refuse("resizing so many axes at once is not supported yet");
 
   // Pictures are resized with the channels last, like convolutions.
@@ -371,6 +443,14 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   Type lowered = signless(element);
   if (weighted && !isFloat) {
     tensor = l.convert(tensor, element, l.b.getF32Type());
+  }
+  if (antialiased) {
+    tensor = l.convert(tensor, isFloat ? element : l.b.getF32Type(),
+                       isFloat ? computeType(element) : l.b.getF32Type());
+    for (const ResizeAxis &axis : axes)
+      tensor = antialias(l, tensor, mode, axis);
+    // What is left to do for each element is its type.
+    axes.clear();
   }
   Value result = l.pull(
       lowered, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
