@@ -8,10 +8,10 @@
 #include <limits>
 
 using namespace llvm;
-using onnxc::DetachedModel;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
+using onnxc::DetachedModel;
 
 /// Weights from this many bytes on stay out of protobuf's memory. Shape
 /// inference reads smaller ones.
@@ -88,11 +88,11 @@ private:
         return false;
       // Of two such fields the last would count.
       other |= detached;
-      output.WriteTag(next);
       if (size < minDetachedBytes) {
         std::string small;
         if (!input.ReadString(&small, static_cast<int>(size)))
           return false;
+        output.WriteTag(next);
         output.WriteVarint32(size);
         output.WriteString(small);
         continue;
@@ -102,9 +102,6 @@ private:
           {initializer, bytes.slice(input.CurrentPosition(), size)});
       if (!input.Skip(static_cast<int>(size)))
         return false;
-      // The onnx library wants to see that there is some data.
-      output.WriteVarint32(1);
-      output.WriteString(std::string(1, 0));
     }
     return input.ConsumedEntireMessage() && !(detached && other);
   }

@@ -11,7 +11,7 @@
 namespace onnxc {
 
 /// The bytes of a ModelProto in which the large initializers of the graph have
-/// one byte of `raw_data`.
+/// no `raw_data`.
 struct DetachedModel {
   struct Weight {
     int initializer;           ///< its place in the graph's list

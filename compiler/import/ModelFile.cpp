@@ -172,8 +172,14 @@ Error onnxc::ModelFile::resolve(onnx::GraphProto &graph) {
   return Error::success();
 }
 
+SmallVector<onnx::TensorProto *> onnxc::ModelFile::detachedTensors() {
+  return map_to_vector(detached, [&](const DetachedModel::Weight &weight) {
+    return proto.mutable_graph()->mutable_initializer(weight.initializer);
+  });
+}
+
 Error onnxc::ModelFile::resolveExternalData() {
-  for (const DetachedModel::Weight &weight : detached)
-    external[&proto.graph().initializer(weight.initializer)] = weight.data;
+  for (auto [tensor, weight] : zip(detachedTensors(), detached))
+    external[tensor] = weight.data;
   return resolve(*proto.mutable_graph());
 }

@@ -41,6 +41,9 @@ public:
     return external.lookup(&tensor);
   }
 
+  /// The tensors whose data stayed in the model's file; resolving finds them.
+  llvm::SmallVector<onnx::TensorProto *> detachedTensors();
+
 private:
   llvm::Error resolve(onnx::TensorProto &tensor);
   llvm::Error resolve(onnx::GraphProto &graph);

@@ -130,10 +130,37 @@ static LogicalResult checkAcyclic(const GraphProto &graph, Location location) {
                              << ") needs a result that follows from its own";
 }
 
+namespace {
+/// While it lives, the tensors have no elements: the onnx checker then misses
+/// no data in those whose data is in the model's file. Importing a tensor
+/// compares data and dims.
+class WithoutElements {
+public:
+  explicit WithoutElements(llvm::ArrayRef<onnx::TensorProto *> tensors)
+      : tensors(tensors) {
+    for (onnx::TensorProto *tensor : this->tensors) {
+      dims.emplace_back(tensor->dims().begin(), tensor->dims().end());
+      tensor->clear_dims();
+      tensor->add_dims(0);
+    }
+  }
+  WithoutElements(const WithoutElements &) = delete;
+  WithoutElements &operator=(const WithoutElements &) = delete;
+  ~WithoutElements() {
+    for (auto [tensor, saved] : llvm::zip(tensors, dims))
+      tensor->mutable_dims()->Assign(saved.begin(), saved.end());
+  }
+
+private:
+  llvm::SmallVector<onnx::TensorProto *> tensors;
+  std::vector<std::vector<int64_t>> dims;
+};
+} // namespace
+
 /// Runs the onnx checker. Functions have been inlined.
-static void runChecker(const onnxc::ModelFile &file,
-                       const onnx::ModelProto &model,
+static void runChecker(onnxc::ModelFile &file, const onnx::ModelProto &model,
                        const onnxc::Opsets &opsets) {
+  WithoutElements hidden(file.detachedTensors());
   onnx::checker::CheckerContext context;
   context.set_ir_version(static_cast<int>(model.ir_version()));
   context.set_opset_imports({opsets.begin(), opsets.end()});

@@ -115,8 +115,8 @@ llvm::Expected<ElementsAttr> onnxc::tensorElements(const TensorProto &tensor,
   if (llvm::MulOverflow<int64_t>(count / perByte + (count % perByte != 0), size,
                                  bytes))
     return fail("has more bytes than 64 bits count");
-  bool isExternal = !external.empty() ||
-                    tensor.data_location() == TensorProto::EXTERNAL;
+  bool isExternal =
+      !external.empty() || tensor.data_location() == TensorProto::EXTERNAL;
   bool isRaw = isExternal || tensor.has_raw_data();
   std::vector<char> owned;
   ArrayRef<char> data = external;

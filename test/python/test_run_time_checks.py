@@ -1,4 +1,4 @@
-"""What only the data or the dims of a run show to be wrong is an error that names the node: never a read outside, never a wrong result."""
+"""What only a run shows to be wrong is an error that names the node: never a read outside, never a wrong result."""
 
 import numpy as np
 import onnx
