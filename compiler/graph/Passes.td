@@ -74,6 +74,24 @@ def Simplify : Pass<"onnx-simplify", "mlir::func::FuncOp"> {
   }];
 }
 
+def SqueezeConditionals : Pass<"onnx-squeeze-conditionals", "mlir::func::FuncOp"> {
+  let summary = "Replaces an If that squeezes a dim of 1 by the Squeeze";
+  let description = [{
+    PyTorch's `squeeze(dim)` of a dim that is not known when exporting becomes an
+    If whose branches differ in rank. A rank must be known when compiling, and
+    what follows was written for the squeezed one: the Squeeze takes the If's
+    place. Lowering checks its dim, so a run whose dim is not 1 fails with a message.
+
+    ```mlir
+    %dim = onnx.Gather(%shape_of_x, %last)
+    %condition = onnx.Equal(%dim, %one)
+    %0 = onnx.If(%condition) ({ onnx.Return %x }, { %1 = onnx.Squeeze(%x, %last) onnx.Return %1 })
+    // becomes
+    %0 = onnx.Squeeze(%x, %last)
+    ```
+  }];
+}
+
 def FoldSequences : Pass<"onnx-fold-sequences", "mlir::func::FuncOp"> {
   let summary = "Replaces sequences and optionals whose elements are known by these elements";
   let description = [{

@@ -16,8 +16,9 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // Shapes first: the rewrites ask for ranks, and folding for dims.
   add(createInferShapes());
   add(createFoldConstants());
-  // An If that folded away, and a tensor that was in a sequence, can tell shapes
-  // behind them.
+  // An If that folded away, and a tensor that was in a sequence, can tell
+  // shapes behind them.
+  add(createSqueezeConditionals());
   add(createSimplify());
   add(createStackLoopSequences());
   add(createFoldSequences());
