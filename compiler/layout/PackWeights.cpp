@@ -44,8 +44,7 @@ Value packConstant(Value value, int64_t axis, OpBuilder &builder) {
   return kernel::WeightOp::create(
       builder, value.getLoc(),
       RankedTensorType::get(shape, type.getElementType()), elements,
-      expandedShape, permutation,
-      builder.getI64IntegerAttr(panelWidth),
+      expandedShape, permutation, builder.getI64IntegerAttr(panelWidth),
       builder.getI64IntegerAttr(axis), IntegerAttr());
 }
 

@@ -15,7 +15,8 @@ void buildTensorPipeline(mlir::OpPassManager &pm, const Target &target);
 /// places of the weights (kernel::placeWeights): see buildMemoryPipeline.
 void buildLayoutPipeline(mlir::OpPassManager &pm, const Target &target);
 
-/// After kernel::placeWeights: the entry function with every buffer in its place.
+/// After kernel::placeWeights: the entry function with every buffer in its
+/// place.
 void buildMemoryPipeline(mlir::OpPassManager &pm);
 
 } // namespace onnxc

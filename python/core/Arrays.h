@@ -20,7 +20,8 @@ bool importNumpy();
 nanobind::object valueFromObject(nanobind::handle object, int32_t elemType,
                                  onnxc_value &value, std::string &error);
 
-/// The ONNX type of a numpy dtype's elements; ONNXC_UNDEFINED where it has none.
+/// The ONNX type of a numpy dtype's elements; ONNXC_UNDEFINED where it has
+/// none.
 int32_t elemTypeOfDtype(nanobind::handle dtype);
 
 /// The numpy dtype of an ONNX type; None where numpy has none.

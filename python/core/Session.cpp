@@ -271,8 +271,7 @@ private:
         continue;
       onnxc_value value;
       std::string error;
-      nb::object array =
-          valueFromObject(target, ONNXC_UNDEFINED, value, error);
+      nb::object array = valueFromObject(target, ONNXC_UNDEFINED, value, error);
       // Only memory that is the array's own can receive a result.
       if (!array.is_valid() || !array.is(target) ||
           !nb::cast<bool>(target.attr("flags").attr("writeable")))

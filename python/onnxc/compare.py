@@ -70,8 +70,10 @@ def main(arguments):
     bad = False
     for name, mine in ours.items():
         absolute, relative, problem = difference(mine, theirs[name])
-        print(f"compare    {name}: max abs difference {absolute:.3g}, relative {relative:.3g}"
-              + (f" - {problem}" if problem else ""))
+        print(
+            f"compare    {name}: max abs difference {absolute:.3g}, relative {relative:.3g}"
+            + (f" - {problem}" if problem else "")
+        )
         bad = bad or problem is not None
     return 2 if bad else 0
 

@@ -36,9 +36,8 @@ int main(int argc, char **argv) {
       model->output_count != 1)
     return fail(argv[1], "not a model with one input and one output");
 
-  onnxc_value input = {.kind = ONNXC_KIND_TENSOR,
-                       .elem_type = ONNXC_FLOAT,
-                       .rank = argc - 4};
+  onnxc_value input = {
+      .kind = ONNXC_KIND_TENSOR, .elem_type = ONNXC_FLOAT, .rank = argc - 4};
   size_t count = 1;
   for (int i = 4; i < argc; ++i)
     count *= (size_t)(input.dims[i - 4] = atoll(argv[i]));

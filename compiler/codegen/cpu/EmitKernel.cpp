@@ -73,9 +73,8 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
       .Case([&](kernel::DepthwiseConvOp conv) {
         return emitDepthwiseConv(conv, body);
       })
-      .Case([&](kernel::SoftmaxOp softmax) {
-        return emitSoftmax(softmax, body);
-      })
+      .Case(
+          [&](kernel::SoftmaxOp softmax) { return emitSoftmax(softmax, body); })
       .Case([&](kernel::AttentionOp attention) {
         return emitAttention(attention, body);
       })

@@ -139,8 +139,7 @@ void *onnxc_shell_reserve(onnxc_frame *frame, onnxc_slot *slot, int64_t offset,
     end = offset + bytes;
   if (end < 0 || end > slot->capacity) {
     int64_t capacity = end;
-    if (end >= 0 && slot->capacity <= INT64_MAX / 2 &&
-        end < 2 * slot->capacity)
+    if (end >= 0 && slot->capacity <= INT64_MAX / 2 && end < 2 * slot->capacity)
       capacity = 2 * slot->capacity;
     char *data = onnxc_shell_allocate(frame, capacity);
     if (!data)

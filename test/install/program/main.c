@@ -12,8 +12,7 @@ int main(int argc, char **argv) {
   onnxc_status *status = onnxc_session_create(argv[argc - 1], NULL, &session);
   inputs[1] = inputs[0];
   if (!status)
-    status =
-        onnxc_session_run_indexed(session, NULL, inputs, NULL, 0, outputs);
+    status = onnxc_session_run_indexed(session, NULL, inputs, NULL, 0, outputs);
   if (status)
     fprintf(stderr, "%s\n", onnxc_status_message(status));
   else
