@@ -38,19 +38,45 @@ def reference(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray
     return np.maximum(y, 0)
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 5, 7), (3, 4, 16, 16), (2, 4, 1, 1)])
-def test_right_answer(program: Path, compiled, tmp_path: Path, shape: tuple[int, ...]) -> None:
-    model, weight, bias = small_models.convolution()
-    library = compiled(model)
+def check_answer(command: list[str | Path], weight: np.ndarray, bias: np.ndarray, folder: Path, shape: tuple[int, ...]):
+    """Runs `command` (a program and a library) on a random input of `shape`."""
     x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    x.tofile(tmp_path / "in")
-    command = [program, library, tmp_path / "in", tmp_path / "out", *map(str, shape)]
-    process = subprocess.run(command, check=True, capture_output=True, text=True)
+    x.tofile(folder / "in")
+    arguments = [folder / "in", folder / "out", *map(str, shape)]
+    process = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
     dims = tuple(map(int, process.stdout.split()))
     assert dims == (shape[0], 8, *shape[2:])
-    y = np.fromfile(tmp_path / "out", np.float32).reshape(dims)
+    y = np.fromfile(folder / "out", np.float32).reshape(dims)
     expected = reference(x, weight, bias)
     assert np.abs(y - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+SHAPES = [(1, 4, 5, 7), (3, 4, 16, 16), (2, 4, 1, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_right_answer(program: Path, compiled, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    model, weight, bias = small_models.convolution()
+    check_answer([program, compiled(model)], weight, bias, tmp_path, shape)
+
+
+@pytest.fixture(scope="module")
+def arm_program(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
+    """The same program for AArch64, and what runs it here."""
+    output = tmp_path_factory.mktemp("c") / "run_model"
+    target = ["--target=aarch64-linux-gnu", "--gcc-install-dir=/usr/lib/gcc-cross/aarch64-linux-gnu/12"]
+    libraries = ["-isystem", "/usr/aarch64-linux-gnu/include", "-fuse-ld=lld", "-static-libgcc"]
+    include = ROOT / "runtime" / "include"
+    command = ["clang-22", *target, *libraries, "-O1", "-I", include, HERE / "run_model.c", "-o", output]
+    subprocess.run(command, check=True)
+    return ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", output]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_right_answer_on_arm(arm_program: list[str | Path], compiled, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    model, weight, bias = small_models.convolution()
+    library = compiled(model, cpu="generic", triple="aarch64-unknown-linux-gnu")
+    check_answer([*arm_program, library], weight, bias, tmp_path, shape)
 
 
 def test_needs_nothing_but_libc(program: Path, compiled) -> None:
