@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,7 +99,9 @@ static void printModel(const onnxc::Session &session) {
                                     ? ""
                                     : " " + metadata.producerVersion));
   line("domain", metadata.domain);
-  line("version", metadata.version ? std::to_string(metadata.version) : "");
+  // A model without a version has the largest number, as in ONNX Runtime.
+  bool hasVersion = metadata.version != std::numeric_limits<int64_t>::max();
+  line("version", hasVersion ? std::to_string(metadata.version) : "");
   line("about", metadata.description);
   for (const auto &[key, value] : metadata.customMetadata)
     line("metadata", key + " = " + value);

@@ -164,22 +164,18 @@ static LogicalResult lowerNormalizer(Lowering &l, OnnxNode n) {
 // Choosing and joining features
 //===----------------------------------------------------------------------===//
 
-/// Z = X[..., Y]. An index out of range is clamped, as Gather's.
+/// Z = X[..., Y].
 static LogicalResult lowerArrayFeatureExtractor(Lowering &l, OnnxNode n) {
   Value x = n.in(0), y = n.in(1);
   int64_t rank = l.rank(x);
   if (rank == 0)
     return l.refuse("the input is a scalar");
-  if (auto chosen = l.integers(y))
-    for (int64_t index : *chosen)
-      if (index < 0 ||
-          (l.staticDim(x, rank - 1) >= 0 && index >= l.staticDim(x, rank - 1)))
-        return l.refuse("index " + Twine(index) + " is out of range");
+  l.requireIndices(y, l.dims(x).back(), "axis " + Twine(rank - 1),
+                   IndexSet::FromZero);
   Value tensor = l.value(x);
   Dims count = {l.product(l.dims(y))};
   Value indices = l.reshape(l.value(y), count);
   Dims dims = l.dims(x);
-  Value size = l.index(dims.back());
   if (rank == 1)
     dims.insert(dims.begin(), l.attr(1));
   dims.back() = count[0];
@@ -187,11 +183,8 @@ static LogicalResult lowerArrayFeatureExtractor(Lowering &l, OnnxNode n) {
         l.pull(signless(l.elementType(x)), dims,
                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
                  Scalars s{nested, l.loc};
-                 Value last = s.sub(size, s.integer(nested.getIndexType(), 1));
                  Value index = s.toIndex(tensor::ExtractOp::create(
                      nested, l.loc, indices, at.back()));
-                 index = s.max(s.min(index, last, false),
-                               s.integer(nested.getIndexType(), 0), false);
                  SmallVector<Value> from(rank == 1 ? at.drop_front() : at);
                  from.back() = index;
                  return tensor::ExtractOp::create(nested, l.loc, tensor, from);

@@ -83,7 +83,13 @@ def test_choosing_and_joining(compiled) -> None:
         nodes, [("x", FLOAT, ["N", 4]), ("z", FLOAT, ["N", 2]), ("i", INT64, ["N", 2]), ("at", INT64, ["K"])], outputs
     )
     i = np.array([[3, 1], [-2, 0], [1, 3]])
-    check(compiled, model, [{"x": numbers(2, 3, 4), "z": numbers(3, 3, 2), "i": i, "at": np.array([3, 0, 0])}])
+    feeds = {"x": numbers(2, 3, 4), "z": numbers(3, 3, 2), "i": i}
+    check(compiled, model, [feeds | {"at": np.array([3, 0, 0])}])
+    session = onnxc.InferenceSession(compiled(model))
+    for index in (4, -1):
+        message = rf"\(ArrayFeatureExtractor\): axis 1: index {index} is out of range for a dim of 4"
+        with pytest.raises(Exception, match=message):
+            session.run(None, feeds | {"at": np.array([0, index])})
 
 
 def test_label_encoders(compiled) -> None:
