@@ -6,13 +6,17 @@ The sessions here are spelled and behave as those of the package onnxruntime::
     outputs = session.run(None, {"x": array})
 """
 
+from typing import TYPE_CHECKING
+
 from onnxc._binding import IOBinding
-from onnxc._compile import cache_path, compile
 from onnxc._core import version as _version
 from onnxc._errors import CompileError
 from onnxc._options import ExecutionMode, ExecutionOrder, GraphOptimizationLevel, RunOptions, SessionOptions
 from onnxc._session import InferenceSession, ModelMetadata, NodeArg
 from onnxc._values import OrtDevice, OrtValue
+
+if TYPE_CHECKING:
+    from onnxc._compile import cache_path, compile
 
 __version__ = _version()
 
@@ -43,6 +47,15 @@ __all__ = [
     "set_global_thread_pool_sizes",
     "set_seed",
 ]
+
+
+def __getattr__(name: str):
+    # What compiling needs takes longer to import than a session to open a library.
+    if name in ("cache_path", "compile"):
+        from onnxc import _compile
+
+        return getattr(_compile, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_available_providers() -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from onnxc import _compile, _core, _errors
+from onnxc import _core, _errors
 from onnxc._binding import IOBinding
 from onnxc._options import RunOptions, SessionOptions
 from onnxc._values import OrtValue
@@ -77,6 +76,8 @@ class InferenceSession:
 
     def _open_onnx(self, model: str | bytes) -> _core.Session:
         profile = bool(self._options.enable_profiling)
+        from onnxc import _compile  # not before it is needed: it takes longer than opening a library
+
         path, hit = _compile.cached(model, profile)
         try:
             return self._open(path)
@@ -155,6 +156,8 @@ class InferenceSession:
         """Writes what was recorded as a Chrome trace and returns the file's name; "" when profiling is off."""
         if not self._options.enable_profiling:
             return ""
+        import datetime
+
         time = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
         path = f"{self._options.profile_file_prefix}_{time}.json"
         self._core.end_profiling(path)
