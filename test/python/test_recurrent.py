@@ -28,12 +28,12 @@ def rng():
     return np.random.default_rng(SEED)
 
 
-# Not continuous: rounding may decide on which side of the threshold a step falls, and later steps follow.
-STEADY = [name for name in ACTIVATIONS if name != "ThresholdedRelu"]
+# Bounded and continuous: others make states grow without bound, or let rounding decide which way later steps go.
+BOUNDED = ["Tanh", "Sigmoid", "ScaledTanh", "HardSigmoid", "Softsign"]
 
 
 def draw_activations(rng, count: int, attributes: dict) -> None:
-    names = [str(name) for name in rng.choice(STEADY, count)]
+    names = [str(name) for name in rng.choice(BOUNDED, count)]
     attributes["activations"] = names
     alphas = [float(rng.uniform(0.1, 0.9)) for name in names if ACTIVATIONS[name][0]]
     betas = [float(rng.uniform(0.1, 0.5)) for name in names if ACTIVATIONS[name][1]]
