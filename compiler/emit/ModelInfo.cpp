@@ -1,56 +1,13 @@
 //===- ModelInfo.cpp - What a compiled model says of itself ---------------===//
 
 #include "compiler/emit/ModelInfo.h"
+#include "dialects/onnx/ElementTypes.h"
 #include "runtime/include/onnxc/model_abi.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace onnxc;
-
-static int32_t integerElemType(IntegerType type) {
-  bool isUnsigned = type.isUnsigned();
-  switch (type.getWidth()) {
-  case 1:
-    return ONNXC_BOOL;
-  case 2:
-    return isUnsigned ? ONNXC_UINT2 : ONNXC_INT2;
-  case 4:
-    return isUnsigned ? ONNXC_UINT4 : ONNXC_INT4;
-  case 8:
-    return isUnsigned ? ONNXC_UINT8 : ONNXC_INT8;
-  case 16:
-    return isUnsigned ? ONNXC_UINT16 : ONNXC_INT16;
-  case 32:
-    return isUnsigned ? ONNXC_UINT32 : ONNXC_INT32;
-  case 64:
-    return isUnsigned ? ONNXC_UINT64 : ONNXC_INT64;
-  default:
-    return ONNXC_UNDEFINED;
-  }
-}
-
-int32_t onnxc::onnxElemType(Type type) {
-  return llvm::TypeSwitch<Type, int32_t>(type)
-      .Case([](IntegerType integer) { return integerElemType(integer); })
-      .Case([](Float32Type) { return ONNXC_FLOAT; })
-      .Case([](Float64Type) { return ONNXC_DOUBLE; })
-      .Case([](Float16Type) { return ONNXC_FLOAT16; })
-      .Case([](BFloat16Type) { return ONNXC_BFLOAT16; })
-      .Case([](Float8E4M3FNType) { return ONNXC_FLOAT8E4M3FN; })
-      .Case([](Float8E4M3FNUZType) { return ONNXC_FLOAT8E4M3FNUZ; })
-      .Case([](Float8E5M2Type) { return ONNXC_FLOAT8E5M2; })
-      .Case([](Float8E5M2FNUZType) { return ONNXC_FLOAT8E5M2FNUZ; })
-      .Case([](Float8E8M0FNUType) { return ONNXC_FLOAT8E8M0; })
-      .Case([](Float4E2M1FNType) { return ONNXC_FLOAT4E2M1; })
-      .Case([](ComplexType complex) {
-        return complex.getElementType().isF32()   ? ONNXC_COMPLEX64
-               : complex.getElementType().isF64() ? ONNXC_COMPLEX128
-                                                  : ONNXC_UNDEFINED;
-      })
-      .Default([](Type) { return ONNXC_UNDEFINED; });
-}
 
 static FailureOr<ValueInfo> valueInfo(func::FuncOp function, Type type,
                                       DictionaryAttr attributes, StringRef kind,
@@ -68,7 +25,7 @@ static FailureOr<ValueInfo> valueInfo(func::FuncOp function, Type type,
   auto elemType =
       attributes ? attributes.getAs<IntegerAttr>("onnx.elem_type") : nullptr;
   info.elemType =
-      elemType ? elemType.getInt() : onnxElemType(shaped.getElementType());
+      elemType ? elemType.getInt() : dataType(shaped.getElementType());
   if (info.elemType == ONNXC_UNDEFINED || info.elemType == ONNXC_STRING)
     return refuse("this element type is not supported");
   if (attributes)

@@ -46,10 +46,6 @@ struct ModelInfo {
   void readKernels(mlir::ModuleOp module);
 };
 
-/// The onnxc_elem_type of an MLIR type; 0 where there is none. Signless
-/// integers count as signed.
-int32_t onnxElemType(mlir::Type type);
-
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_EMIT_MODELINFO_H

@@ -5,6 +5,7 @@
 #include "compiler/lower/Passes.h"
 #include "compiler/lower/Traditional.h"
 #include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/ElementTypes.h"
 #include "dialects/onnx/OnnxDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -74,7 +75,7 @@ static RankedTensorType loweredType(func::FuncOp function, Type type,
     return nullptr;
   }
   auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor || !onnxElementType(tensor.getElementType())) {
+  if (!tensor || !isLowered(tensor.getElementType())) {
     function.emitError() << what << " has type " << type
                          << ", which is not supported yet";
     return nullptr;
@@ -98,9 +99,8 @@ static std::string boundaryName(StringRef kind, DictionaryAttr attributes,
 static DictionaryAttr withElementType(DictionaryAttr attributes, Type type) {
   MLIRContext *context = type.getContext();
   NamedAttrList list(attributes);
-  list.set("onnx.elem_type",
-           IntegerAttr::get(IntegerType::get(context, 64),
-                            onnxElementType(elementOf(type))));
+  list.set("onnx.elem_type", IntegerAttr::get(IntegerType::get(context, 64),
+                                              dataType(elementOf(type))));
   return list.getDictionary(context);
 }
 

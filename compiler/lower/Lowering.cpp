@@ -5,6 +5,7 @@
 
 #include "compiler/lower/Scalars.h"
 #include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/ElementTypes.h"
 #include "dialects/onnx/Elements.h"
 #include "dialects/onnx/NodeError.h"
 #include "dialects/onnx/OnnxDialect.h"
@@ -75,51 +76,10 @@ RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
   return RankedTensorType::get(shape, element);
 }
 
-int64_t onnxc::onnxElementType(Type type) {
-  if (type.isF32())
-    return 1;
-  if (auto complex = dyn_cast<ComplexType>(type))
-    return complex.getElementType().isF32() ? 14 : 0;
-  if (isa<Float8E4M3FNType>(type))
-    return 17;
-  if (isa<Float8E4M3FNUZType>(type))
-    return 18;
-  if (isa<Float8E5M2Type>(type))
-    return 19;
-  if (isa<Float8E5M2FNUZType>(type))
-    return 20;
-  if (isa<Float4E2M1FNType>(type))
-    return 23;
-  if (isa<Float8E8M0FNUType>(type))
-    return 24;
-  if (type.isF16())
-    return 10;
-  if (type.isF64())
-    return 11;
-  if (type.isBF16())
-    return 16;
-  auto integer = dyn_cast<IntegerType>(type);
-  if (!integer)
-    return 0;
-  bool isUnsigned = integer.isUnsigned();
-  switch (integer.getWidth()) {
-  case 1:
-    return 9;
-  case 2:
-    return isUnsigned ? 25 : 26;
-  case 4:
-    return isUnsigned ? 21 : 22;
-  case 8:
-    return isUnsigned ? 2 : 3;
-  case 16:
-    return isUnsigned ? 4 : 5;
-  case 32:
-    return isUnsigned ? 12 : 6;
-  case 64:
-    return isUnsigned ? 13 : 7;
-  default:
-    return 0;
-  }
+bool onnxc::isLowered(Type type) {
+  // Neither strings nor complex128, nor floats of six bits.
+  int32_t number = dataType(type);
+  return number != 0 && number != 8 && number != 15 && number < 27;
 }
 
 std::optional<int64_t> onnxc::normalizeAxis(int64_t axis, int64_t rank) {
@@ -572,7 +532,7 @@ LogicalResult Lowering::checkTypes(Operation *op) {
       llvm::raw_string_ostream(text) << value.getType();
       return refuse("values of type " + Twine(text) + " are not supported yet");
     }
-    if (!onnxElementType(tensor.getElementType())) {
+    if (!isLowered(tensor.getElementType())) {
       std::string text;
       llvm::raw_string_ostream(text) << tensor.getElementType();
       return refuse("element type " + Twine(text) + " is not supported yet");

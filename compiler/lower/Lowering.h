@@ -338,8 +338,8 @@ bool isUnsigned(mlir::Type type);
 /// A tensor type with the static dims among `dims`.
 mlir::RankedTensorType tensorType(mlir::Type element,
                                   llvm::ArrayRef<mlir::OpFoldResult> dims);
-/// ONNX's number of an element type; 0 when there is none.
-int64_t onnxElementType(mlir::Type type);
+/// Whether tensors of the element type can be lowered.
+bool isLowered(mlir::Type type);
 /// Brings a negative axis into range; nullopt when it is out of range.
 std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
 
