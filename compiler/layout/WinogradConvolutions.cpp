@@ -51,7 +51,7 @@ static bool isFaster(const Shape &shape, const Machine &machine) {
   double patches = static_cast<double>(shape.images) *
                    llvm::divideCeil(shape.height, 2) *
                    llvm::divideCeil(shape.width, 2);
-  constexpr double filterBytesPerCycle = 4, bandBytesPerCycle = 16;
+  constexpr double filterBytesPerCycle = 2, bandBytesPerCycle = 16;
   double tapBytes = 4.0 * shape.inputChannels * shape.outputChannels;
   double direct = 9 / 2.0 * pixels * shape.inputChannels * outputVectors +
                   9 * tapBytes / filterBytesPerCycle;

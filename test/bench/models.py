@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "models"))
 import zoo
 
 HERE = Path(__file__).resolve().parent
+# Runs a command; prints its seconds and the peak of its resident memory in kB.
+COMPILE = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+status = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))
+sys.exit(status)
+"""
 OTHERS = {"onnxruntime": "ORT", "openvino": "OV"}
 
 
@@ -77,14 +84,13 @@ def compile_model(model: Path, library: Path) -> tuple[float, float]:
     """Seconds, and the peak of resident memory in MB."""
     from onnxc import _compile
 
-    start = time.perf_counter()
-    process = subprocess.Popen([_compile.find_compiler(), str(model), "-o", str(library)])
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    # A small process between: getrusage begins with the memory of the process that forks.
+    command = [sys.executable, "-S", "-c", COMPILE, _compile.find_compiler(), str(model), "-o", str(library)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
         raise Refused(f"{model.name} does not compile")
-    return seconds, usage.ru_maxrss / 1024
+    seconds, kilobytes = json.loads(done.stdout)
+    return seconds, kilobytes / 1024
 
 
 def error_of(model: zoo.Model, library: Path) -> float:
