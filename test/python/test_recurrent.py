@@ -1,7 +1,6 @@
 """RNN, GRU and LSTM in random configurations, against ONNX Runtime and, where that lacks a form, against numpy."""
 
 import os
-import random
 
 import numpy as np
 import onnx
@@ -11,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 from small_models import make_model
 
-SEED = int(os.environ.get("ONNXC_SEED", random.SystemRandom().randrange(1 << 30)))
+SEED = int(os.environ.get("ONNXC_SEED", "1"))
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 FUNCTIONS = {"RNN": 1, "GRU": 2, "LSTM": 3}
 ACTIVATIONS = {
