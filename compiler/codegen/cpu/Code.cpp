@@ -198,6 +198,14 @@ void Code::storeVector(Value vector, Value pointer, Index offset, Value mask,
                                 elementAlignment(element));
 }
 
+Value Code::stackMemory(Type element, int64_t count) {
+  Value number =
+      LLVM::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(count));
+  return LLVM::AllocaOp::create(
+      builder, loc, LLVM::LLVMPointerType::get(builder.getContext()), element,
+      number, /*alignment=*/64);
+}
+
 void Code::prefetch(Value pointer, Type element, Index offset) {
   LLVM::Prefetch::create(builder, loc, address(pointer, element, offset),
                          /*rw=*/0, /*hint=*/3, /*cache=*/1);

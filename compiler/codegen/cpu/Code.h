@@ -60,6 +60,8 @@ public:
                          Index stride = {});
   void storeVector(mlir::Value vector, mlir::Value pointer, Index offset,
                    mlir::Value mask = {}, Index stride = {});
+  /// Room for `count` elements on the stack, aligned to a cache line.
+  mlir::Value stackMemory(mlir::Type element, int64_t count);
   void prefetch(mlir::Value pointer, mlir::Type element, Index offset);
 
   // Vectors.

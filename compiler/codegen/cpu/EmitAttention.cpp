@@ -16,7 +16,6 @@
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -97,7 +96,6 @@ private:
   ArrayRef<Value> epilogueScalars() {
     return body.scalars.slice(3, op.getEpilogueOperands().size());
   }
-  Value array(int64_t elements);
   Value splat(float value);
   void clear(Value memory, int64_t elements);
   void packQueries();
@@ -134,10 +132,10 @@ Writer::Writer(Code &code, kernel::AttentionOp op, const KernelBody &body,
                const Plan &plan)
     : code(code), op(op), body(body), plan(plan),
       f32(code.builder.getF32Type()) {
-  packedQueries = array(plan.width * plan.blockQueries);
-  scores = array(keyBlock * plan.blockQueries);
+  packedQueries = code.stackMemory(f32, plan.width * plan.blockQueries);
+  scores = code.stackMemory(f32, keyBlock * plan.blockQueries);
   for (Value *each : {&maxima, &sums, &shrink, &finish})
-    *each = array(plan.blockQueries);
+    *each = code.stackMemory(f32, plan.blockQueries);
   // Lanes without a query are computed, too: they need some number.
   clear(scores, keyBlock * plan.blockQueries);
   int64_t rank = plan.output.rank();
@@ -145,19 +143,12 @@ Writer::Writer(Code &code, kernel::AttentionOp op, const KernelBody &body,
     AffineMap map = cast<AffineMapAttr>(attribute).getValue();
     bool isMatrix =
         map.isFunctionOfDim(rank - 2) && map.isFunctionOfDim(rank - 1);
-    masks.push_back(isMatrix ? array(keyBlock * plan.blockQueries) : Value());
+    masks.push_back(isMatrix
+                        ? code.stackMemory(f32, keyBlock * plan.blockQueries)
+                        : Value());
     if (isMatrix)
       clear(masks.back(), keyBlock * plan.blockQueries);
   }
-}
-
-Value Writer::array(int64_t elements) {
-  Value count = arith::ConstantOp::create(
-      code.builder, code.loc, code.builder.getI64IntegerAttr(elements));
-  return LLVM::AllocaOp::create(
-      code.builder, code.loc,
-      LLVM::LLVMPointerType::get(code.builder.getContext()), f32, count,
-      /*alignment=*/64);
 }
 
 Value Writer::splat(float value) {

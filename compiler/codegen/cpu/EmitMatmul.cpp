@@ -3,6 +3,16 @@
 // Rows in blocks, then blocks of columns, then the row tiles of the block:
 // the weights of one column block stay near while the rows stream past.
 //
+// A deep reduction goes in passes, so that a pass's weights stay in the nearest
+// cache and all rows in the second one; a unit is then several column blocks,
+// whose sums wait on the stack:
+//
+//   for each pass over the depth
+//     for each column block of the unit
+//       for each row tile        sums += lhs x rhs
+//   for each column block, each row tile
+//                                output = epilogue(sums)
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/codegen/cpu/Epilogue.h"
@@ -12,6 +22,7 @@
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -29,13 +40,15 @@ struct MatmulPlan {
   int64_t lanes;
   RowTiling rowTiling;
   ColumnTiling columnTiling;
-  int64_t tilesPerBlock;
-  Index rowBlocks, batches;
+  int64_t passDepth;      ///< 0: the whole depth at once
+  int64_t blocksPerGroup; ///< column blocks of one unit
+  int64_t tilesPerBlock;  ///< row tiles of one unit
+  Index columnGroups, rowBlocks, batches;
 
   Index units(Code &code) const {
-    return code.multiply(code.multiply(batches, rowBlocks),
-                         columnTiling.blocks);
+    return code.multiply(code.multiply(batches, rowBlocks), columnGroups);
   }
+  int64_t blockColumns() const { return tile.vectors * lanes; }
 };
 } // namespace
 
@@ -79,6 +92,25 @@ static TileSize pickTile(kernel::MatmulOp op, const Target &target) {
   return fitTile(wanted, target, op.getPacked());
 }
 
+/// Depth of one pass: enough that bringing a tile's sums in and out costs
+/// little, and so little that a column block's weights take a quarter of the
+/// nearest cache. 0 where passes do not pay: the depth is small, or there are
+/// so few rows that the weights are hardly read twice.
+static int64_t pickPassDepth(kernel::MatmulOp op, const MatmulPlan &plan,
+                             const Target &target) {
+  auto depth = Code::known(plan.depth), rows = Code::known(plan.rows);
+  if (!op.getPacked() || !plan.lhs.elementType.isF32() ||
+      !plan.rhs.elementType.isF32() || !depth ||
+      (rows && *rows <= 2 * plan.tile.rows))
+    return 0;
+  int64_t columnBytes =
+      plan.blockColumns() * static_cast<int64_t>(sizeof(float));
+  int64_t most = std::max<int64_t>(target.l1Bytes / 4 / columnBytes, 128);
+  if (*depth < 4 * most)
+    return 0;
+  return llvm::divideCeil(*depth, llvm::divideCeil(*depth, most));
+}
+
 MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
                        ArrayRef<BufferView> operands, const Target &target)
     : lhs(operands[0]), rhs(operands[1]), output(operands.back()),
@@ -86,10 +118,16 @@ MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
       depth(lhs.sizes.back()), columns(output.sizes.back()),
       tile(pickTile(op, target)), lanes(target.f32Lanes()),
       rowTiling(code, rows, tile.rows),
-      columnTiling(code, columns, tile.vectors, lanes) {
-  int64_t tileBytes = tile.rows * Code::known(depth).value_or(512) *
-                      static_cast<int64_t>(sizeof(float));
-  tilesPerBlock = tilesPerUnit(target, rowTiling.tiles, tileBytes);
+      columnTiling(code, columns, tile.vectors, lanes),
+      passDepth(pickPassDepth(op, *this, target)) {
+  constexpr int64_t groupColumns = 64;
+  blocksPerGroup =
+      passDepth ? std::max<int64_t>(groupColumns / blockColumns(), 1) : 1;
+  columnGroups = code.ceilDivide(columnTiling.blocks, blocksPerGroup);
+  int64_t rowBytes =
+      (passDepth ? passDepth : Code::known(depth).value_or(512)) *
+      static_cast<int64_t>(sizeof(float));
+  tilesPerBlock = tilesPerUnit(target, rowTiling.tiles, tile.rows * rowBytes);
   rowBlocks = code.ceilDivide(rowTiling.tiles, tilesPerBlock);
   batches = code.constant(1);
   if (!flat)
@@ -104,8 +142,8 @@ ParallelExtent onnxc::matmulExtent(Code &code, kernel::MatmulOp op,
   int64_t tiles = plan.tilesPerBlock;
   if (auto known = Code::known(plan.rowTiling.tiles))
     tiles = std::min(tiles, *known);
-  return {plan.units(code), 2 * tiles * plan.tile.rows * plan.tile.vectors *
-                                plan.lanes *
+  return {plan.units(code), 2 * tiles * plan.tile.rows * plan.blocksPerGroup *
+                                plan.blockColumns() *
                                 Code::known(plan.depth).value_or(typicalSize)};
 }
 
@@ -132,92 +170,246 @@ Index onnxc::batchOffset(Code &code, const BufferView &view,
   return offset;
 }
 
+namespace {
+/// Writes the units of one matrix product.
+class MatmulWriter {
+public:
+  MatmulWriter(Code &code, kernel::MatmulOp op, KernelBody &body,
+               const Epilogue &epilogue);
+
+  void writeUnit(Index unit);
+
+private:
+  /// What a unit works on.
+  struct Block {
+    Value lhs, rhs; ///< of the batch, at row and column 0
+    Index firstTile, lastTile;
+    SmallVector<Index> position; ///< in the output, at row and column 0
+  };
+  using TileBody =
+      llvm::function_ref<void(Index row, int64_t rows, const ColumnBlock &)>;
+
+  void atOnce(const Block &block, Index columnBlock);
+  void inPasses(const Block &block, Index firstColumnBlock);
+
+  void eachTile(const Block &block, Index columnBlock, TileBody body);
+  ContractionTile tileAt(const Block &block, Index row, int64_t rows,
+                         Index columnBlock, const ColumnBlock &columns);
+  void store(const Block &block, Index row, int64_t rows, Index columnBlock,
+             const ColumnBlock &columns, ArrayRef<Value> sums);
+  /// Where the sums of a tile wait between passes.
+  Value waitingSums(const Block &block, Index row, Index column);
+
+  Code &code;
+  const Target &target;
+  const Epilogue &epilogue;
+  MatmulPlan plan;
+  bool packed, integers;
+  WeightColumns weights;
+  Index lhsRowStride;
+  Value sumsMemory; ///< of a unit in passes: a row after the other
+};
+} // namespace
+
+MatmulWriter::MatmulWriter(Code &code, kernel::MatmulOp op, KernelBody &body,
+                           const Epilogue &epilogue)
+    : code(code), target(body.target), epilogue(epilogue),
+      plan(code, op, body.operands, body.target), packed(op.getPacked()),
+      integers(
+          isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType)),
+      weights{packed, packed ? plan.rhs.strides[0] : Index(),
+              plan.rhs.strides.back(), plan.tile.vectors, plan.lanes},
+      lhsRowStride(plan.lhs.strides[plan.lhs.rank() - 2]) {
+  if (plan.passDepth == 0)
+    return;
+  sumsMemory = code.stackMemory(code.builder.getF32Type(),
+                                plan.tilesPerBlock * plan.tile.rows *
+                                    plan.blocksPerGroup * plan.blockColumns());
+}
+
+void MatmulWriter::eachTile(const Block &block, Index columnBlock,
+                            TileBody body) {
+  plan.columnTiling.emit(code, columnBlock, [&](const ColumnBlock &columns) {
+    plan.rowTiling.emit(
+        code, block.firstTile, block.lastTile,
+        [&](Index row, int64_t rows) { body(row, rows, columns); });
+  });
+}
+
+ContractionTile MatmulWriter::tileAt(const Block &block, Index row,
+                                     int64_t rows, Index columnBlock,
+                                     const ColumnBlock &columns) {
+  ContractionTile tile;
+  tile.lhs = code.address(block.lhs, plan.lhs.elementType,
+                          code.multiply(row, lhsRowStride));
+  tile.lhsElement = plan.lhs.elementType;
+  tile.rhs = code.address(block.rhs, plan.rhs.elementType,
+                          weights.block(code, columnBlock));
+  tile.rhsColumnStride = plan.rhs.strides.back();
+  tile.rhsElement = plan.rhs.elementType;
+  for (int64_t r = 0; r < rows; ++r)
+    tile.lhsRows.push_back(code.multiply(lhsRowStride, r));
+  for (int64_t j = 0; j < columns.vectors(); ++j)
+    tile.rhsVectors.push_back(weights.vector(code, j));
+  if (packed)
+    tile.rhsMasks.assign(columns.vectors(), Value());
+  else
+    tile.rhsMasks = columns.masks;
+  tile.prefetchDistance =
+      weights.prefetchDistance(code, code.divide(row, plan.tile.rows));
+  return tile;
+}
+
+void MatmulWriter::store(const Block &block, Index row, int64_t rows,
+                         Index columnBlock, const ColumnBlock &columns,
+                         ArrayRef<Value> sums) {
+  unsigned rowDim = plan.output.rank() - 2;
+  SmallVector<Index> position = block.position;
+  position[rowDim] = row;
+  position.back() = code.multiply(columnBlock, plan.blockColumns());
+  SmallVector<RowSteps> steps;
+  for (int64_t r = 0; r < rows; ++r)
+    steps.push_back({Step{rowDim, r}});
+  epilogue.store(code, position, steps, sums, columns.masks, plan.lanes);
+}
+
+void MatmulWriter::atOnce(const Block &block, Index columnBlock) {
+  ReductionLoop reduction{plan.depth, plan.lhs.strides.back(),
+                          plan.rhs.strides[plan.rhs.rank() - 2]};
+  eachTile(block, columnBlock,
+           [&](Index row, int64_t rows, const ColumnBlock &columns) {
+             ContractionTile tile =
+                 tileAt(block, row, rows, columnBlock, columns);
+             tile.halfLast = packed && columns.halfLast && !integers;
+             SmallVector<Value> sums =
+                 integers ? emitIntegerContraction(code, tile, reduction,
+                                                   plan.lanes, target)
+                          : emitContraction(code, tile, reduction, plan.lanes);
+             store(block, row, rows, columnBlock, columns, sums);
+           });
+}
+
+Value MatmulWriter::waitingSums(const Block &block, Index row, Index column) {
+  int64_t groupColumns = plan.blocksPerGroup * plan.blockColumns();
+  Index kept = code.subtract(row, plan.rowTiling.start(code, block.firstTile));
+  return code.address(sumsMemory, code.builder.getF32Type(),
+                      code.add(code.multiply(kept, groupColumns), column));
+}
+
+void MatmulWriter::inPasses(const Block &block, Index firstColumnBlock) {
+  Index zero = code.constant(0);
+  Type f32 = code.builder.getF32Type();
+  int64_t groupColumns = plan.blocksPerGroup * plan.blockColumns();
+  Index firstRow = plan.rowTiling.start(code, block.firstTile);
+  Index lastRow =
+      code.minimum(plan.rowTiling.start(code, block.lastTile), plan.rows);
+  Index columnBlocks =
+      code.minimum(code.constant(plan.blocksPerGroup),
+                   code.subtract(plan.columnTiling.blocks, firstColumnBlock));
+  Index lhsStride = plan.lhs.strides.back();
+  Index rhsStride = plan.rhs.strides[plan.rhs.rank() - 2];
+
+  code.loop(firstRow, lastRow, 1, [&](Index row) {
+    Value sums = waitingSums(block, row, zero);
+    for (int64_t column = 0; column < groupColumns; column += plan.lanes)
+      code.storeVector(code.zeros(f32, plan.lanes), sums,
+                       code.constant(column));
+  });
+  code.loop(zero, plan.depth, plan.passDepth, [&](Index k) {
+    Block pass = block;
+    pass.lhs = code.address(block.lhs, plan.lhs.elementType,
+                            code.multiply(k, lhsStride));
+    pass.rhs = code.address(block.rhs, plan.rhs.elementType,
+                            code.multiply(k, rhsStride));
+    ReductionLoop reduction{code.constant(plan.passDepth), lhsStride,
+                            rhsStride};
+    if (*Code::known(plan.depth) % plan.passDepth != 0)
+      reduction.count =
+          code.minimum(reduction.count, code.subtract(plan.depth, k));
+    code.loop(zero, columnBlocks, 1, [&](Index number) {
+      Index columnBlock = code.add(firstColumnBlock, number);
+      eachTile(pass, columnBlock,
+               [&](Index row, int64_t rows, const ColumnBlock &columns) {
+                 Value kept = waitingSums(
+                     block, row, code.multiply(number, plan.blockColumns()));
+                 auto offset = [&](size_t sum) {
+                   int64_t vectors = columns.vectors();
+                   return code.constant(sum / vectors * groupColumns +
+                                        sum % vectors * plan.lanes);
+                 };
+                 SmallVector<Value> sums;
+                 for (int64_t i = 0; i < rows * columns.vectors(); ++i)
+                   sums.push_back(
+                       code.loadVector(kept, f32, offset(i), plan.lanes));
+                 sums = emitContraction(
+                     code, tileAt(pass, row, rows, columnBlock, columns),
+                     reduction, plan.lanes, sums);
+                 for (auto [i, sum] : llvm::enumerate(sums))
+                   code.storeVector(sum, kept, offset(i));
+               });
+    });
+  });
+  code.loop(firstRow, lastRow, 1, [&](Index row) {
+    code.loop(zero, columnBlocks, 1, [&](Index number) {
+      Index columnBlock = code.add(firstColumnBlock, number);
+      plan.columnTiling.emit(
+          code, columnBlock, [&](const ColumnBlock &columns) {
+            Value kept = waitingSums(
+                block, row, code.multiply(number, plan.blockColumns()));
+            SmallVector<Value> sums;
+            for (int64_t j = 0; j < columns.vectors(); ++j)
+              sums.push_back(code.loadVector(
+                  kept, f32, code.constant(j * plan.lanes), plan.lanes));
+            store(block, row, 1, columnBlock, columns, sums);
+          });
+    });
+  });
+}
+
+void MatmulWriter::writeUnit(Index unit) {
+  Index columnGroup = code.remainder(unit, plan.columnGroups);
+  Index rest = code.divide(unit, plan.columnGroups);
+  Index rowBlock = code.remainder(rest, plan.rowBlocks);
+  Index batch = code.divide(rest, plan.rowBlocks);
+
+  Block block{plan.lhs.pointer, plan.rhs.pointer, {}, {}, {}};
+  block.position.assign(plan.output.rank(), code.constant(0));
+  if (!plan.flat) {
+    for (int64_t dim = plan.output.rank() - 3; dim >= 0; --dim) {
+      block.position[dim] =
+          dim == 0 ? batch : code.remainder(batch, plan.output.sizes[dim]);
+      batch = code.divide(batch, plan.output.sizes[dim]);
+    }
+    auto batchPosition = ArrayRef<Index>(block.position).drop_back(2);
+    block.lhs = code.address(block.lhs, plan.lhs.elementType,
+                             batchOffset(code, plan.lhs, batchPosition));
+    if (!packed)
+      block.rhs = code.address(block.rhs, plan.rhs.elementType,
+                               batchOffset(code, plan.rhs, batchPosition));
+  }
+  block.firstTile = code.multiply(rowBlock, plan.tilesPerBlock);
+  block.lastTile =
+      code.minimum(code.add(block.firstTile, code.constant(plan.tilesPerBlock)),
+                   plan.rowTiling.tiles);
+  if (plan.passDepth)
+    inPasses(block, code.multiply(columnGroup, plan.blocksPerGroup));
+  else
+    atOnce(block, columnGroup);
+}
+
 LogicalResult onnxc::emitMatmul(kernel::MatmulOp op, KernelBody &body) {
   Code code(body.builder, body.loc);
   Epilogue epilogue = makeEpilogue(op, body.operands, body.scalars);
   std::string reason;
   if (failed(epilogue.check(reason)))
     return op.emitOpError() << reason;
-  const BufferView &rhs = body.operands[1];
-  const BufferView &output = body.operands.back();
-  bool integers =
-      isIntegerContraction(body.operands[0].elementType, rhs.elementType);
-  if (!integers && (!isa<FloatType>(body.operands[0].elementType) ||
-                    !isa<FloatType>(rhs.elementType)))
+  Type lhs = body.operands[0].elementType, rhs = body.operands[1].elementType;
+  if (!isIntegerContraction(lhs, rhs) &&
+      (!isa<FloatType>(lhs) || !isa<FloatType>(rhs)))
     return op.emitOpError("operands must be of floating point, or signed "
                           "integers of 8 or 16 bits");
-
-  MatmulPlan plan(code, op, body.operands, body.target);
-  WeightColumns weights{op.getPacked(),
-                        op.getPacked() ? rhs.strides[0] : Index(),
-                        rhs.strides.back(), plan.tile.vectors, plan.lanes};
-  const BufferView &lhs = plan.lhs;
-  Index lhsRowStride = lhs.strides[lhs.rank() - 2];
-  ReductionLoop reduction{plan.depth, lhs.strides.back(),
-                          rhs.strides[rhs.rank() - 2]};
-  unsigned rowDim = output.rank() - 2;
-
-  code.loop(body.begin, body.end, 1, [&](Index unit) {
-    Index columnBlock = code.remainder(unit, plan.columnTiling.blocks);
-    Index rest = code.divide(unit, plan.columnTiling.blocks);
-    Index rowBlock = code.remainder(rest, plan.rowBlocks);
-    Index batch = code.divide(rest, plan.rowBlocks);
-
-    SmallVector<Index> position(output.rank(), code.constant(0));
-    Value lhsBatch = lhs.pointer, rhsBatch = rhs.pointer;
-    if (!plan.flat) {
-      for (int64_t dim = output.rank() - 3; dim >= 0; --dim) {
-        position[dim] =
-            dim == 0 ? batch : code.remainder(batch, output.sizes[dim]);
-        batch = code.divide(batch, output.sizes[dim]);
-      }
-      auto batchPosition = ArrayRef<Index>(position).drop_back(2);
-      lhsBatch = code.address(lhsBatch, lhs.elementType,
-                              batchOffset(code, lhs, batchPosition));
-      if (!op.getPacked())
-        rhsBatch = code.address(rhsBatch, rhs.elementType,
-                                batchOffset(code, rhs, batchPosition));
-    }
-    Value rhsBlock = code.address(rhsBatch, rhs.elementType,
-                                  weights.block(code, columnBlock));
-    position.back() =
-        code.multiply(columnBlock, plan.tile.vectors * plan.lanes);
-    Index first = code.multiply(rowBlock, plan.tilesPerBlock);
-    Index last =
-        code.minimum(code.add(first, code.constant(plan.tilesPerBlock)),
-                     plan.rowTiling.tiles);
-
-    plan.columnTiling.emit(code, columnBlock, [&](const ColumnBlock &columns) {
-      plan.rowTiling.emit(code, first, last, [&](Index start, int64_t rows) {
-        ContractionTile tile;
-        tile.lhs = code.address(lhsBatch, lhs.elementType,
-                                code.multiply(start, lhsRowStride));
-        tile.lhsElement = lhs.elementType;
-        tile.rhs = rhsBlock;
-        tile.rhsColumnStride = rhs.strides.back();
-        tile.rhsElement = rhs.elementType;
-        SmallVector<RowSteps> steps;
-        for (int64_t r = 0; r < rows; ++r) {
-          tile.lhsRows.push_back(code.multiply(lhsRowStride, r));
-          steps.push_back({Step{rowDim, r}});
-        }
-        for (int64_t j = 0; j < columns.vectors(); ++j)
-          tile.rhsVectors.push_back(weights.vector(code, j));
-        if (op.getPacked())
-          tile.rhsMasks.assign(columns.vectors(), Value());
-        else
-          tile.rhsMasks = columns.masks;
-        tile.halfLast = op.getPacked() && columns.halfLast && !integers;
-        tile.prefetchDistance =
-            weights.prefetchDistance(code, code.divide(start, plan.tile.rows));
-        SmallVector<Value> sums =
-            integers ? emitIntegerContraction(code, tile, reduction, plan.lanes,
-                                              body.target)
-                     : emitContraction(code, tile, reduction, plan.lanes);
-        position[rowDim] = start;
-        epilogue.store(code, position, steps, sums, columns.masks, plan.lanes);
-      });
-    });
-  });
+  MatmulWriter writer(code, op, body, epilogue);
+  code.loop(body.begin, body.end, 1,
+            [&](Index unit) { writer.writeUnit(unit); });
   return success();
 }

@@ -13,7 +13,6 @@
 #include "compiler/codegen/cpu/Window.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 #include <array>
 
@@ -405,13 +404,8 @@ LogicalResult onnxc::emitWinogradConv(kernel::WinogradConvOp op,
   ReductionLoop reduction{code.constant(plan.depth), code.constant(1),
                           filter.strides[2]};
   Type element = patches.elementType;
-  Value count = LLVM::ConstantOp::create(
-      code.builder, code.loc,
-      code.builder.getI64IntegerAttr(points * plan.tile.rows *
-                                     plan.tile.vectors * plan.lanes));
-  Value products = LLVM::AllocaOp::create(
-      code.builder, code.loc, patches.pointer.getType(), element, count,
-      /*alignment=*/64);
+  Value products = code.stackMemory(
+      element, points * plan.tile.rows * plan.tile.vectors * plan.lanes);
   OutputTransform output(code, plan, epilogue, products);
 
   code.loop(body.begin, body.end, 1, [&](Index unit) {

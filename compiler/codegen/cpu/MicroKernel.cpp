@@ -53,6 +53,13 @@ RowTiling::RowTiling(Code &code, Index count, int64_t rows)
   tiles = code.constant(number);
 }
 
+Index RowTiling::start(Code &code, Index tile) const {
+  if (!Code::known(count))
+    return code.multiply(tile, rows);
+  return code.add(code.multiply(tile, rows - 1),
+                  code.minimum(tile, code.constant(largeTiles)));
+}
+
 void RowTiling::emit(Code &code, Index first, Index last,
                      llvm::function_ref<void(Index, int64_t)> body) const {
   if (Code::known(count)) {
@@ -375,14 +382,17 @@ SmallVector<Value> Reduction::run(ArrayRef<ReductionLoop> loops, Value lhs,
 SmallVector<Value> onnxc::emitContraction(Code &code,
                                           const ContractionTile &tile,
                                           ArrayRef<ReductionLoop> loops,
-                                          int64_t lanes) {
-  Type sumElement =
-      tile.sumElement ? tile.sumElement : code.builder.getF32Type();
-  Value zero = code.zeros(sumElement, lanes);
-  size_t rows = tile.lhsRows.size(), vectors = tile.rhsVectors.size();
-  size_t count =
-      tile.halfLast ? rows * (vectors - 1) + (rows + 1) / 2 : rows * vectors;
+                                          int64_t lanes,
+                                          ArrayRef<Value> start) {
   Reduction reduction(code, tile, lanes);
-  return reduction.separate(reduction.run(loops, tile.lhs, tile.rhs,
-                                          SmallVector<Value>(count, zero)));
+  SmallVector<Value> sums(start);
+  if (sums.empty()) {
+    Type sumElement =
+        tile.sumElement ? tile.sumElement : code.builder.getF32Type();
+    size_t rows = tile.lhsRows.size(), vectors = tile.rhsVectors.size();
+    sums.assign(tile.halfLast ? rows * (vectors - 1) + (rows + 1) / 2
+                              : rows * vectors,
+                code.zeros(sumElement, lanes));
+  }
+  return reduction.separate(reduction.run(loops, tile.lhs, tile.rhs, sums));
 }

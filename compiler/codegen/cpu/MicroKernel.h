@@ -32,6 +32,9 @@ public:
   /// Number of tiles; a dynamic tail counts as one.
   Index tiles;
 
+  /// The first row of a tile.
+  Index start(Code &code, Index tile) const;
+
   /// Writes tiles [first, last): `body(start, rows)`.
   void emit(Code &code, Index first, Index last,
             llvm::function_ref<void(Index, int64_t)> body) const;
@@ -120,10 +123,12 @@ llvm::SmallVector<ReductionLoop> joinLoops(Code &code,
                                            llvm::ArrayRef<ReductionLoop> loops);
 
 /// Writes `sum over loops of lhs[row] * rhs[vector]`: rows x vectors
-/// accumulators, row-major. The last loop is innermost.
+/// accumulators, row-major, on top of `start` (empty: zeros; not with
+/// tile.halfLast). The last loop is innermost.
 llvm::SmallVector<mlir::Value>
 emitContraction(Code &code, const ContractionTile &tile,
-                llvm::ArrayRef<ReductionLoop> loops, int64_t lanes);
+                llvm::ArrayRef<ReductionLoop> loops, int64_t lanes,
+                llvm::ArrayRef<mlir::Value> start = {});
 
 } // namespace onnxc
 
