@@ -15,11 +15,13 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/Support/Threading.h"
 
+#include <atomic>
 #include <chrono>
+#include <mutex>
+#include <thread>
 
 using namespace onnxc;
 
@@ -66,20 +68,6 @@ private:
   std::chrono::steady_clock::time_point stageBegin;
 };
 
-/// Where LLVM's code generator reports errors; it would end the process.
-struct BackendErrors : llvm::DiagnosticHandler {
-  explicit BackendErrors(std::string &first) : first(first) {}
-  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
-    if (info.getSeverity() != llvm::DS_Error || !first.empty())
-      return true;
-    llvm::raw_string_ostream stream(first);
-    llvm::DiagnosticPrinterRawOStream printer(stream);
-    info.print(printer);
-    return true;
-  }
-  std::string &first;
-};
-
 } // namespace
 
 void Compilation::begin(const char *name) {
@@ -114,12 +102,40 @@ llvm::Error Compilation::printModule() {
   return writeTextFile(output, text);
 }
 
+/// Does the tasks on as many threads as there are cores.
+static llvm::Error runInParallel(size_t count,
+                                 llvm::function_ref<llvm::Error(size_t)> task) {
+  std::atomic<size_t> next = 0;
+  std::mutex mutex;
+  llvm::Error error = llvm::Error::success();
+  auto keepFirst = [&](llvm::Error failure) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (!error)
+      error = std::move(failure);
+    else
+      llvm::consumeError(std::move(failure));
+  };
+  auto work = [&] {
+    for (size_t i = next++; i < count; i = next++) {
+      std::string crash;
+      if (!runRecovering([&] { keepFirst(task(i)); }, crash))
+        keepFirst(
+            llvm::createStringError(llvm::inconvertibleErrorCode(), crash));
+    }
+  };
+  size_t cores = llvm::hardware_concurrency().compute_thread_count();
+  std::vector<std::thread> helpers;
+  for (size_t i = 1; i < std::min(count, cores); ++i)
+    helpers.emplace_back(work);
+  work();
+  for (std::thread &helper : helpers)
+    helper.join();
+  return error;
+}
+
 llvm::Error Compilation::emit(const Target &target) {
   begin("emit");
-  std::string backendError;
   llvm::LLVMContext llvmContext;
-  llvmContext.setDiagnosticHandler(
-      std::make_unique<BackendErrors>(backendError));
   llvm::Expected<std::unique_ptr<llvm::Module>> translated =
       translateToLlvm(*imported.module, llvmContext, target);
   if (!translated)
@@ -134,14 +150,9 @@ llvm::Error Compilation::emit(const Target &target) {
   EmitKind kind = options.emit == Emit::Asm   ? EmitKind::Assembler
                   : options.emit == Emit::Obj ? EmitKind::Object
                                               : EmitKind::Library;
-  llvm::Error error = emitModel(
-      std::move(*translated), info, std::move(weights), target, kind,
-      options.symbol, output, [&]() -> llvm::Error {
-        if (backendError.empty())
-          return llvm::Error::success();
-        return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                       "code generation: " + backendError);
-      });
+  llvm::Error error =
+      emitModel(std::move(*translated), info, std::move(weights), target, kind,
+                options.symbol, output, runInParallel);
   end();
   return error;
 }

@@ -1,6 +1,7 @@
 //===- Emit.cpp - From the LLVM dialect to a file -------------------------===//
 
 #include "compiler/emit/Emit.h"
+#include "compiler/emit/CompileParts.h"
 #include "compiler/emit/Link.h"
 #include "compiler/emit/ModelTable.h"
 #include "compiler/emit/NativeCode.h"
@@ -12,6 +13,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Transforms/IPO/Internalize.h"
@@ -89,30 +91,49 @@ static void hideAllButEntry(Module &module, StringRef symbol) {
   entry->setName(symbol);
 }
 
-/// A library that must resolve everything itself.
-static Error checkNothingUndefined(StringRef object) {
-  Expected<std::unique_ptr<object::ObjectFile>> file =
-      object::ObjectFile::createObjectFile(MemoryBufferRef(object, "model"));
-  if (!file)
-    return file.takeError();
-  for (const object::SymbolRef &symbol : (*file)->symbols()) {
-    Expected<uint32_t> flags = symbol.getFlags();
-    if (!flags)
-      return flags.takeError();
-    Expected<StringRef> name = symbol.getName();
-    if (!name)
-      return name.takeError();
-    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty())
-      return makeError("the generated code calls '" + *name +
-                       "', which a model does not contain");
+/// The functions that kernels became.
+static std::vector<std::string> kernelNames(const Module &module) {
+  std::vector<std::string> names;
+  for (const Function &function : module)
+    if (!function.isDeclaration() && function.getName() != generatedEntry)
+      names.push_back(function.getName().str());
+  return names;
+}
+
+/// What a model calls it must contain.
+static Error checkNothingUndefined(ArrayRef<SmallVector<char, 0>> objects) {
+  StringSet<> defined;
+  std::vector<std::string> used;
+  for (const SmallVector<char, 0> &object : objects) {
+    Expected<std::unique_ptr<object::ObjectFile>> file =
+        object::ObjectFile::createObjectFile(
+            MemoryBufferRef(StringRef(object.data(), object.size()), "model"));
+    if (!file)
+      return file.takeError();
+    for (const object::SymbolRef &symbol : (*file)->symbols()) {
+      Expected<uint32_t> flags = symbol.getFlags();
+      if (!flags)
+        return flags.takeError();
+      Expected<StringRef> name = symbol.getName();
+      if (!name)
+        return name.takeError();
+      if (*flags & object::SymbolRef::SF_Undefined)
+        used.push_back(name->str());
+      else if (*flags & object::SymbolRef::SF_Global)
+        defined.insert(*name);
+    }
   }
+  for (const std::string &name : used)
+    if (!name.empty() && !defined.contains(name))
+      return makeError("the generated code calls '" + name +
+                       "', which a model does not contain");
   return Error::success();
 }
 
 Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
                        WeightLayout weights, const onnxc::Target &target,
                        EmitKind kind, StringRef symbol, StringRef path,
-                       function_ref<Error()> check) {
+                       RunTasks runTasks) {
   if (path == "-" && kind != EmitKind::Assembler)
     return makeError("machine code is not written to the standard output: "
                      "name a file");
@@ -123,6 +144,7 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
       loadShell(module->getContext(), Triple(target.triple));
   if (!shell)
     return shell.takeError();
+  std::vector<std::string> kernels = kernelNames(*module);
   (*shell)->setTargetTriple(module->getTargetTriple());
   (*shell)->setDataLayout(module->getDataLayout());
   if (Linker::linkModules(*module, std::move(*shell)))
@@ -134,24 +156,23 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
   reserveWeights(*module, weights.bytes, isLibrary);
   setTarget(*module, target, **machine);
   hideAllButEntry(*module, symbol);
-  optimize(*module, **machine);
 
-  SmallVector<char, 0> code;
-  raw_svector_ostream stream(code);
-  if (Error error = generateCode(*module, **machine,
-                                 kind == EmitKind::Assembler
-                                     ? CodeGenFileType::AssemblyFile
-                                     : CodeGenFileType::ObjectFile,
-                                 stream))
-    return error;
-  if (check)
-    if (Error error = check())
-      return error;
+  // An object is one file, so that it links as any other.
+  std::vector<std::vector<std::string>> groups(1);
+  if (isLibrary)
+    groups = divideFunctions(*module, kernels);
+  Expected<std::vector<SmallVector<char, 0>>> parts =
+      compileParts(*module, groups, target,
+                   kind == EmitKind::Assembler ? CodeGenFileType::AssemblyFile
+                                               : CodeGenFileType::ObjectFile,
+                   runTasks);
   module.reset();
-  StringRef bytes(code.data(), code.size());
+  if (!parts)
+    return parts.takeError();
+  StringRef bytes(parts->front().data(), parts->front().size());
   if (kind == EmitKind::Assembler)
     return writeTextFile(path, bytes);
-  if (Error error = checkNothingUndefined(bytes))
+  if (Error error = checkNothingUndefined(*parts))
     return error;
   Expected<OutputFile> output = OutputFile::create(path);
   if (!output)
@@ -159,7 +180,7 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
   std::unique_ptr<MemoryBuffer> library;
   if (isLibrary) {
     Expected<std::unique_ptr<MemoryBuffer>> linked =
-        linkLibrary(bytes, Triple(target.triple));
+        linkLibrary(*parts, Triple(target.triple));
     if (!linked)
       return linked.takeError();
     library = std::move(*linked);

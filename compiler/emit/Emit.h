@@ -3,10 +3,10 @@
 #define ONNXC_COMPILER_EMIT_EMIT_H
 
 #include "compiler/codegen/cpu/Target.h"
+#include "compiler/emit/CompileParts.h"
 #include "compiler/emit/ModelInfo.h"
 #include "dialects/kernel/WeightLayout.h"
 
-#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Error.h"
 
@@ -25,13 +25,13 @@ translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context,
 
 /// Compiles the generated code `module`, joined with the model shell, to the
 /// file `path`, which appears whole or not at all. `symbol` is the name of the
-/// entry. Takes the weights' bytes from where `weights` refers to. `check` is
-/// asked after code generation whether LLVM reported an error.
+/// entry. Takes the weights' bytes from where `weights` refers to. A library's
+/// kernels are compiled in parts, as tasks of `runTasks`.
 llvm::Error emitModel(std::unique_ptr<llvm::Module> module,
                       const ModelInfo &info, kernel::WeightLayout weights,
                       const Target &target, EmitKind kind,
                       llvm::StringRef symbol, llvm::StringRef path,
-                      llvm::function_ref<llvm::Error()> check = {});
+                      RunTasks runTasks = runInOrder);
 
 } // namespace onnxc
 

@@ -48,11 +48,18 @@ private:
 } // namespace
 
 Expected<std::unique_ptr<MemoryBuffer>>
-onnxc::linkLibrary(StringRef object, const Triple &triple) {
-  MemoryFile input(object);
-  if (!input.good())
-    return createStringError(inconvertibleErrorCode(),
-                             "no memory for the object file");
+onnxc::linkLibrary(ArrayRef<SmallVector<char, 0>> objects,
+                   const Triple &triple) {
+  std::vector<std::unique_ptr<MemoryFile>> files;
+  std::vector<std::string> paths;
+  for (const SmallVector<char, 0> &object : objects) {
+    files.push_back(
+        std::make_unique<MemoryFile>(StringRef(object.data(), object.size())));
+    if (!files.back()->good())
+      return createStringError(inconvertibleErrorCode(),
+                               "no memory for the object file");
+    paths.push_back(files.back()->path());
+  }
   // LLD puts its output in place by a rename, so it needs a name.
   SmallString<128> outputPath;
   if (std::error_code code =
@@ -60,13 +67,14 @@ onnxc::linkLibrary(StringRef object, const Triple &triple) {
     return createStringError(code, "linking failed: no temporary file: " +
                                        code.message());
   FileRemover remover(outputPath);
-  std::string inputPath = input.path();
-  const char *arguments[] = {
+  SmallVector<const char *> arguments = {
       "ld.lld", "-m", triple.isX86() ? "elf_x86_64" : "aarch64linux", "-shared",
       // The weights' bytes are appended at a page of their own.
       "-z", "separate-loadable-segments", "-z", "defs", "-z", "now",
       "--gc-sections", "--hash-style=gnu", "--build-id=none", "--threads=1",
-      "-o", outputPath.c_str(), inputPath.c_str()};
+      "-o", outputPath.c_str()};
+  for (const std::string &path : paths)
+    arguments.push_back(path.c_str());
 
   std::string errors;
   raw_string_ostream errorStream(errors);

@@ -2,16 +2,18 @@
 #ifndef ONNXC_COMPILER_EMIT_LINK_H
 #define ONNXC_COMPILER_EMIT_LINK_H
 
-#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Triple.h"
 
 namespace onnxc {
-/// Links the object file in memory to a shared library with LLD. Undefined
-/// symbols are errors.
+/// Links object files in memory to a shared library with LLD. Undefined symbols
+/// are errors.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-linkLibrary(llvm::StringRef object, const llvm::Triple &triple);
+linkLibrary(llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
+            const llvm::Triple &triple);
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_EMIT_LINK_H

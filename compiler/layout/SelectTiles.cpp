@@ -101,7 +101,9 @@ static kernel::TileAttr chooseTile(MLIRContext *context, const Shape &shape,
   double best = 0;
   for (int64_t vectors : {2, 1, 3, 4}) {
     int64_t width = vectors * registers.lanes;
-    if (shape.packed && width % panel != 0 && panel % width != 0)
+    // A block of columns starts at a panel, or is the only one.
+    if (shape.packed && width % panel != 0 && panel % width != 0 &&
+        shape.columns > width)
       continue;
     int64_t rows = rowsThatFit(registers, vectors);
     double cycles = totalCycles(shape, registers, cacheBytes, rows, vectors);

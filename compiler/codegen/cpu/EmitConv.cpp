@@ -28,11 +28,11 @@ struct ConvPlan {
            const Target &target);
 
   const BufferView &input, &filter, &output;
+  Index channels; ///< output channels of a group
   TileSize tile;
   int64_t lanes;
   Pixels pixels;
   int64_t imageRows; ///< output rows in a tile of Pixels::ManyRows
-  Index channels;    ///< output channels of a group
   RowTiling rowTiling;
   ColumnTiling columnTiling;
   int64_t blockSize; ///< of tiles; with Pixels::Row of output rows
@@ -55,11 +55,12 @@ static Epilogue makeEpilogue(kernel::ConvOp op, ArrayRef<BufferView> operands,
       scalars.empty() ? scalars : scalars.slice(2, count), operands.back());
 }
 
-static TileSize pickTile(kernel::ConvOp op, const Target &target) {
+static TileSize pickTile(kernel::ConvOp op, const Target &target,
+                         Index channels) {
   TileSize wanted = {0, 0};
   if (auto tile = op.getTile())
     wanted = {tile->getRows(), tile->getVectors()};
-  return fitTile(wanted, target, op.getPacked());
+  return fitTile(wanted, target, op.getPacked(), channels);
 }
 
 static Pixels classify(kernel::ConvOp op, ArrayRef<BufferView> operands,
@@ -90,12 +91,12 @@ static Index tiledSize(Code &code, const BufferView &output, Pixels pixels) {
 ConvPlan::ConvPlan(Code &code, kernel::ConvOp op, ArrayRef<BufferView> operands,
                    const Target &target)
     : input(operands[0]), filter(operands[1]), output(operands.back()),
-      tile(pickTile(op, target)), lanes(target.f32Lanes()),
+      channels(code.divide(output.sizes[3], filter.sizes[0])),
+      tile(pickTile(op, target, channels)), lanes(target.f32Lanes()),
       pixels(classify(op, operands, tile.rows)),
       imageRows(pixels == Pixels::ManyRows
                     ? tile.rows / *Code::known(output.sizes[2])
                     : 1),
-      channels(code.divide(output.sizes[3], filter.sizes[0])),
       rowTiling(code, tiledSize(code, output, pixels),
                 pixels == Pixels::ManyRows ? imageRows : tile.rows),
       columnTiling(code, channels, tile.vectors, lanes) {

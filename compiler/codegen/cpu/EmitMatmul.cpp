@@ -85,11 +85,12 @@ static Index countRows(Code &code, const BufferView &output, bool flat) {
   return rows;
 }
 
-static TileSize pickTile(kernel::MatmulOp op, const Target &target) {
+static TileSize pickTile(kernel::MatmulOp op, const Target &target,
+                         Index columns) {
   TileSize wanted = {0, 0};
   if (auto tile = op.getTile())
     wanted = {tile->getRows(), tile->getVectors()};
-  return fitTile(wanted, target, op.getPacked());
+  return fitTile(wanted, target, op.getPacked(), columns);
 }
 
 /// Depth of one pass: enough that bringing a tile's sums in and out costs
@@ -116,7 +117,7 @@ MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
     : lhs(operands[0]), rhs(operands[1]), output(operands.back()),
       flat(rowsFlatten(op, operands)), rows(countRows(code, output, flat)),
       depth(lhs.sizes.back()), columns(output.sizes.back()),
-      tile(pickTile(op, target)), lanes(target.f32Lanes()),
+      tile(pickTile(op, target, columns)), lanes(target.f32Lanes()),
       rowTiling(code, rows, tile.rows),
       columnTiling(code, columns, tile.vectors, lanes),
       passDepth(pickPassDepth(op, *this, target)) {

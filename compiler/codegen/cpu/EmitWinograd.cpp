@@ -277,18 +277,19 @@ static Epilogue makeEpilogue(kernel::WinogradConvOp op,
       scalars.empty() ? scalars : scalars.slice(2, count), operands.back());
 }
 
-static TileSize pickTile(kernel::WinogradConvOp op, const Target &target) {
+static TileSize pickTile(kernel::WinogradConvOp op, const Target &target,
+                         Index channels) {
   TileSize wanted = {0, 0};
   if (auto tile = op.getTile())
     wanted = {tile->getRows(), tile->getVectors()};
-  return fitTile(wanted, target, /*packed=*/true);
+  return fitTile(wanted, target, /*packed=*/true, channels);
 }
 
 WinogradPlan::WinogradPlan(Code &code, kernel::WinogradConvOp op,
                            ArrayRef<BufferView> operands, const Target &target)
     : patches(operands[0]), filter(operands[1]), output(operands.back()),
-      depth(*Code::known(filter.sizes[2])), tile(pickTile(op, target)),
-      lanes(target.f32Lanes()),
+      depth(*Code::known(filter.sizes[2])),
+      tile(pickTile(op, target, output.sizes[3])), lanes(target.f32Lanes()),
       rows(code.multiply(code.multiply(patches.sizes[0], patches.sizes[1]),
                          patches.sizes[2])),
       rowTiling(code, rows, tile.rows),

@@ -17,7 +17,8 @@ using namespace onnxc;
 // Tiles
 //===----------------------------------------------------------------------===//
 
-TileSize onnxc::fitTile(TileSize wanted, const Target &target, bool packed) {
+TileSize onnxc::fitTile(TileSize wanted, const Target &target, bool packed,
+                        Index columns) {
   if (wanted.rows <= 0 || wanted.vectors <= 0) {
     // Accumulators fill the registers but for one row of weights and, where
     // a broadcast cannot be folded into the multiply-add, one element.
@@ -30,8 +31,13 @@ TileSize onnxc::fitTile(TileSize wanted, const Target &target, bool packed) {
   }
   int64_t lanes = target.f32Lanes();
   int64_t vectors = wanted.vectors;
-  while (packed && vectors > 1 && (vectors * lanes) % panelWidth != 0 &&
-         panelWidth % (vectors * lanes) != 0)
+  auto fits = [&] {
+    int64_t width = vectors * lanes;
+    auto all = Code::known(columns);
+    return width % panelWidth == 0 || panelWidth % width == 0 ||
+           (all && *all <= width);
+  };
+  while (packed && vectors > 1 && !fits())
     --vectors;
   // A tile that no register file holds would only be code.
   return {std::min<int64_t>(wanted.rows, 32), std::min<int64_t>(vectors, 8)};
@@ -142,6 +148,8 @@ Index WeightColumns::block(Code &code, Index block) const {
     return code.multiply(code.multiply(block, width), columnStride);
   if (width % panelWidth == 0)
     return code.multiply(code.multiply(block, width / panelWidth), panelStride);
+  if (width > panelWidth) // all columns
+    return code.constant(0);
   int64_t parts = panelWidth / width;
   return code.add(
       code.multiply(code.divide(block, parts), panelStride),

@@ -18,9 +18,11 @@ struct TileSize {
   int64_t vectors;
 };
 
-/// `wanted` made to fit the target and, for packed weights, whole panels or an
-/// even part of one. Null rows and vectors: the target's usual tile.
-TileSize fitTile(TileSize wanted, const Target &target, bool packed);
+/// `wanted` made to fit the target and, for packed weights, whole panels, an
+/// even part of one, or all columns. Null rows and vectors: the target's usual
+/// tile.
+TileSize fitTile(TileSize wanted, const Target &target, bool packed,
+                 Index columns = {});
 
 /// A run of `count` rows in tiles of at most `rows`. A static count gives
 /// balanced tiles (49 in 13, 12, 12, 12), a dynamic one full tiles and a tail
