@@ -88,7 +88,8 @@ int main(int argc, char **argv) {
   app.add_option("--target", target, "cpu or nvptx");
   app.add_option("--mcpu", options.cpu,
                  "the CPU: native, x86-64-v2, x86-64-v3, x86-64-v4, or another "
-                 "name of LLVM's")
+                 "name of LLVM's; several with commas make a library that "
+                 "picks the best one where it is loaded")
       ->capture_default_str();
   app.add_option("--mtriple,--triple", options.triple,
                  "target triple; this machine's unless given");

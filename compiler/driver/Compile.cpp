@@ -48,13 +48,20 @@ private:
   }
 
   using Build = llvm::function_ref<void(mlir::OpPassManager &)>;
-  /// Runs a pipeline on the module.
-  bool stage(const char *name, Build build);
+  /// Runs a pipeline on the module. An error without a text is one that
+  /// `errors` has.
+  llvm::Error stage(const char *name, Build build);
   void begin(const char *name);
   void end();
 
+  llvm::Error compile();
+  /// What precedes the choice of a CPU.
+  llvm::Error import();
+  /// The code of the module, which is gone afterwards, for one CPU.
+  llvm::Expected<ModelCode> generate(const Target &target,
+                                     llvm::LLVMContext &llvmContext);
+  llvm::Error emit(const std::vector<Target> &targets);
   llvm::Error printModule();
-  llvm::Error emit(const Target &target);
 
   const std::string &model, &output;
   const CompileOptions &options;
@@ -64,6 +71,7 @@ private:
   ImportedModel imported;
   ModelInfo info;
   kernel::WeightLayout weights;
+  bool importing = true;
   const char *stageName = "";
   std::chrono::steady_clock::time_point stageBegin;
 };
@@ -83,13 +91,17 @@ void Compilation::end() {
   llvm::errs() << llvm::format("%-8s %7.3f s\n", stageName, seconds.count());
 }
 
-bool Compilation::stage(const char *name, Build build) {
+static llvm::Error reportedError() {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), "");
+}
+
+llvm::Error Compilation::stage(const char *name, Build build) {
   begin(name);
   mlir::PassManager manager(&context);
   build(manager);
   bool ok = mlir::succeeded(manager.run(*imported.module));
   end();
-  return ok;
+  return ok ? llvm::Error::success() : reportedError();
 }
 
 llvm::Error Compilation::printModule() {
@@ -133,52 +145,7 @@ static llvm::Error runInParallel(size_t count,
   return error;
 }
 
-llvm::Error Compilation::emit(const Target &target) {
-  begin("emit");
-  llvm::LLVMContext llvmContext;
-  llvm::Expected<std::unique_ptr<llvm::Module>> translated =
-      translateToLlvm(*imported.module, llvmContext, target);
-  if (!translated)
-    return translated.takeError();
-  imported.module = nullptr; // weights live in the context and the storage
-  if (options.emit == Emit::Llvm) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    (*translated)->print(stream, nullptr);
-    return writeTextFile(output, text);
-  }
-  EmitKind kind = options.emit == Emit::Asm   ? EmitKind::Assembler
-                  : options.emit == Emit::Obj ? EmitKind::Object
-                                              : EmitKind::Library;
-  llvm::Error error =
-      emitModel(std::move(*translated), info, std::move(weights), target, kind,
-                options.symbol, output, runInParallel);
-  end();
-  return error;
-}
-
-bool Compilation::run(std::string &error) {
-  bool importing = true;
-  auto fail = [&](llvm::Error reason = llvm::Error::success()) {
-    std::string line = toString(std::move(reason));
-    if (!errors.empty())
-      line = errors.line(/*all=*/importing);
-    else if (line.empty())
-      line = std::string("internal error: stage ") + stageName +
-             " failed without a reason";
-    error = oneLine(line);
-    return false;
-  };
-  auto print = [&] {
-    if (llvm::Error reason = printModule())
-      return fail(std::move(reason));
-    return true;
-  };
-
-  llvm::Expected<Target> target = makeTarget(options.cpu, options.triple);
-  if (!target)
-    return fail(target.takeError());
-
+llvm::Error Compilation::import() {
   begin("import");
   ImportOptions importOptions;
   importOptions.shapes = options.shapes;
@@ -187,48 +154,122 @@ bool Compilation::run(std::string &error) {
       importModel(model, &context, importOptions);
   end();
   if (mlir::failed(read))
-    return fail();
+    return reportedError();
   imported = std::move(*read);
   if (options.emit == Emit::Onnx)
-    return print();
+    return llvm::Error::success();
 
-  if (!stage("graph", buildGraphPipeline))
-    return fail();
+  if (llvm::Error error = stage("graph", buildGraphPipeline))
+    return error;
   if (options.emit == Emit::Graph)
-    return print();
+    return llvm::Error::success();
 
-  if (!stage("lower", buildLowerPipeline))
-    return fail();
+  if (llvm::Error error = stage("lower", buildLowerPipeline))
+    return error;
   mlir::FailureOr<ModelInfo> described =
       ModelInfo::fromModule(*imported.module);
   if (mlir::failed(described))
-    return fail();
+    return reportedError();
   info = std::move(*described);
   info.compilerVersion = std::string("onnxc ") + compilerVersion();
-  importing = false;
+  return llvm::Error::success();
+}
 
-  auto withTarget = [&](auto build) {
-    return
-        [&, build](mlir::OpPassManager &manager) { build(manager, *target); };
-  };
-  if (options.emit == Emit::Tensor)
-    return stage("layout", withTarget(buildTensorPipeline)) ? print() : fail();
-  if (!stage("layout", withTarget(buildLayoutPipeline)))
-    return fail();
+llvm::Expected<ModelCode>
+Compilation::generate(const Target &target, llvm::LLVMContext &llvmContext) {
+  // The layout stage settled the weights: they lie alike for every CPU.
   weights = kernel::placeWeights(*imported.module);
-  if (!stage("memory", buildMemoryPipeline))
-    return fail();
+  if (llvm::Error error = stage("memory", buildMemoryPipeline))
+    return std::move(error);
   if (options.emit == Emit::Loops)
-    return print();
-
-  if (!stage("codegen", [&](mlir::OpPassManager &manager) {
-        buildCpuCodegenPipeline(manager, *target, options.profile);
+    return ModelCode();
+  if (llvm::Error error = stage("codegen", [&](mlir::OpPassManager &manager) {
+        buildCpuCodegenPipeline(manager, target, options.profile);
       }))
-    return fail();
-  info.readKernels(*imported.module);
-  if (llvm::Error reason = emit(*target))
-    return fail(std::move(reason));
-  return true;
+    return std::move(error);
+  ModelCode code{nullptr, info, target};
+  code.info.readKernels(*imported.module);
+  llvm::Expected<std::unique_ptr<llvm::Module>> translated =
+      translateToLlvm(*imported.module, llvmContext, target);
+  if (!translated)
+    return translated.takeError();
+  imported.module = nullptr; // weights live in the context and the storage
+  code.module = std::move(*translated);
+  return code;
+}
+
+llvm::Error Compilation::emit(const std::vector<Target> &targets) {
+  llvm::LLVMContext llvmContext;
+  std::vector<ModelCode> variants;
+  mlir::OwningOpRef<mlir::ModuleOp> common = std::move(imported.module);
+  for (const Target &target : targets) {
+    imported.module = variants.size() + 1 == targets.size() ? std::move(common)
+                                                            : common->clone();
+    if (llvm::Error error = stage("tiles", [&](mlir::OpPassManager &manager) {
+          buildStrategyPipeline(manager, target);
+        }))
+      return error;
+    if (options.emit == Emit::Tensor)
+      return printModule();
+    if (llvm::Error error = stage("buffers", buildBufferPipeline))
+      return error;
+    llvm::Expected<ModelCode> code = generate(target, llvmContext);
+    if (!code)
+      return code.takeError();
+    if (options.emit == Emit::Loops)
+      return printModule();
+    variants.push_back(std::move(*code));
+  }
+  if (options.emit == Emit::Llvm) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    variants.front().module->print(stream, nullptr);
+    return writeTextFile(output, text);
+  }
+  EmitKind kind = options.emit == Emit::Asm   ? EmitKind::Assembler
+                  : options.emit == Emit::Obj ? EmitKind::Object
+                                              : EmitKind::Library;
+  begin("emit");
+  llvm::Error error = emitModel(std::move(variants), std::move(weights), kind,
+                                options.symbol, output, runInParallel);
+  end();
+  return error;
+}
+
+llvm::Error Compilation::compile() {
+  llvm::Expected<std::vector<Target>> targets =
+      makeTargets(options.cpu, options.triple);
+  if (!targets)
+    return targets.takeError();
+  if (targets->size() > 1 && options.emit != Emit::So)
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        "CPUs '" + options.cpu +
+            "': only a library can be for several; name one");
+  if (llvm::Error error = import())
+    return error;
+  if (options.emit == Emit::Onnx || options.emit == Emit::Graph)
+    return printModule();
+  importing = false;
+  if (llvm::Error error = stage("layout", [&](mlir::OpPassManager &manager) {
+        buildLayoutPipeline(manager, targets->front());
+      }))
+    return error;
+  return emit(*targets);
+}
+
+bool Compilation::run(std::string &error) {
+  llvm::Error failure = compile();
+  if (!failure)
+    return true;
+  std::string line = toString(std::move(failure));
+  if (!errors.empty())
+    line = errors.line(/*all=*/importing);
+  else if (line.empty())
+    line = std::string("internal error: stage ") + stageName +
+           " failed without a reason";
+  error = oneLine(line);
+  return false;
 }
 
 /// What is wrong with the options; empty if nothing is.

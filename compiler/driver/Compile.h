@@ -15,7 +15,9 @@ enum class Emit { Onnx, Graph, Tensor, Loops, Llvm, Asm, Obj, So };
 
 struct CompileOptions {
   Emit emit = Emit::So;
-  /// A name of LLVM's (`x86-64-v3`, `znver5`, …) or "native".
+  /// A name of LLVM's (`x86-64-v3`, `znver5`, …) or "native"; for a library
+  /// also several with commas between: the machine that loads it picks the most
+  /// demanding one that it can run.
   std::string cpu = "native";
   /// LLVM target triple; empty: this machine's.
   std::string triple;

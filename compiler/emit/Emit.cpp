@@ -72,19 +72,40 @@ static SmallVector<int64_t> placeDefaults(const ModelInfo &info,
   return offsets;
 }
 
-/// Names the entry and hides everything else. What the code generator may call
-/// by name (memcpy) must stay although nothing uses it yet.
-static void hideAllButEntry(Module &module, StringRef symbol) {
-  SmallVector<GlobalValue *> calledByName;
-  for (Function &function : module)
-    if (!function.isDeclaration() && !function.getName().starts_with("onnxc_"))
-      calledByName.push_back(&function);
-  Function *entry = module.getFunction(ONNXC_GET_MODEL_SYMBOL);
+/// Links the shell into `module`. Returns the functions that the code generator
+/// may call by name (memcpy).
+static Expected<std::vector<std::string>>
+linkShell(Module &module, const onnxc::Target &target) {
+  Expected<std::unique_ptr<Module>> shell =
+      loadShell(module.getContext(), Triple(target.triple));
+  if (!shell)
+    return shell.takeError();
+  std::vector<std::string> calledByName;
+  for (const Function &function : **shell)
+    if (!function.isDeclaration() && !function.hasLocalLinkage() &&
+        !function.getName().starts_with("onnxc_"))
+      calledByName.push_back(function.getName().str());
+  (*shell)->setTargetTriple(module.getTargetTriple());
+  (*shell)->setDataLayout(module.getDataLayout());
+  if (Linker::linkModules(module, std::move(*shell)))
+    return makeError("internal error: the model shell does not link");
+  return calledByName;
+}
+
+/// Names the function `entryName` as the user wants it and hides everything
+/// else. `calledByName` must stay although nothing uses it yet.
+static void hideAllButEntry(Module &module, StringRef entryName,
+                            StringRef symbol,
+                            ArrayRef<std::string> calledByName) {
+  Function *entry = module.getFunction(entryName);
   entry->setVisibility(GlobalValue::DefaultVisibility);
   entry->setDSOLocal(false);
   internalizeModule(module,
                     [&](const GlobalValue &value) { return &value == entry; });
-  appendToCompilerUsed(module, calledByName);
+  SmallVector<GlobalValue *> kept;
+  for (const std::string &name : calledByName)
+    kept.push_back(module.getFunction(name));
+  appendToCompilerUsed(module, kept);
   if (GlobalValue *other = module.getNamedValue(symbol);
       other && other != entry)
     other->setName("onnxc_local_" + symbol);
@@ -130,57 +151,145 @@ static Error checkNothingUndefined(ArrayRef<SmallVector<char, 0>> objects) {
   return Error::success();
 }
 
-Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
-                       WeightLayout weights, const onnxc::Target &target,
-                       EmitKind kind, StringRef symbol, StringRef path,
-                       RunTasks runTasks) {
-  if (path == "-" && kind != EmitKind::Assembler)
-    return makeError("machine code is not written to the standard output: "
-                     "name a file");
-  Expected<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(target);
-  if (!machine)
-    return machine.takeError();
-  Expected<std::unique_ptr<Module>> shell =
-      loadShell(module->getContext(), Triple(target.triple));
-  if (!shell)
-    return shell.takeError();
-  std::vector<std::string> kernels = kernelNames(*module);
-  (*shell)->setTargetTriple(module->getTargetTriple());
-  (*shell)->setDataLayout(module->getDataLayout());
-  if (Linker::linkModules(*module, std::move(*shell)))
-    return makeError("internal error: the model shell does not link");
+namespace {
+/// Writes one model.
+class Emitter {
+public:
+  Emitter(EmitKind kind, StringRef symbol, WeightLayout weights,
+          RunTasks runTasks)
+      : kind(kind), symbol(symbol), weights(std::move(weights)),
+        runTasks(runTasks) {}
 
-  bool isLibrary = kind == EmitKind::Library;
-  SmallVector<int64_t> defaults = placeDefaults(info, weights);
-  addModelTable(*module, info, target, defaults);
-  reserveWeights(*module, weights.bytes, isLibrary);
-  setTarget(*module, target, **machine);
-  hideAllButEntry(*module, symbol);
+  Error emit(std::vector<ModelCode> variants, StringRef path);
 
-  // An object is one file, so that it links as any other.
-  std::vector<std::vector<std::string>> groups(1);
-  if (isLibrary)
-    groups = divideFunctions(*module, kernels);
-  Expected<std::vector<SmallVector<char, 0>>> parts =
-      compileParts(*module, groups, target,
+private:
+  bool isLibrary() const { return kind == EmitKind::Library; }
+  /// Compiles a model whose entry is to be called `entry`. One that is alone in
+  /// its file also holds the weights and the note.
+  Error addModel(ModelCode code, StringRef entry, bool alone);
+  /// Compiles what picks one of the variants, whose entries are `entries`.
+  Error addSelection(LLVMContext &context, ArrayRef<onnxc::Target> targets,
+                     ArrayRef<std::string> entries);
+  void addCommon(Module &module, const onnxc::Target &target) {
+    reserveWeights(module, weights.bytes, isLibrary());
+    addNote(module, target);
+  }
+  Error compile(const Module &module, ArrayRef<std::vector<std::string>> groups,
+                const onnxc::Target &target);
+
+  EmitKind kind;
+  StringRef symbol;
+  WeightLayout weights;
+  SmallVector<int64_t> defaults; ///< of the inputs, in the weights
+  RunTasks runTasks;
+  std::vector<SmallVector<char, 0>> parts;
+};
+} // namespace
+
+Error Emitter::compile(const Module &module,
+                       ArrayRef<std::vector<std::string>> groups,
+                       const onnxc::Target &target) {
+  Expected<std::vector<SmallVector<char, 0>>> compiled =
+      compileParts(module, groups, target,
                    kind == EmitKind::Assembler ? CodeGenFileType::AssemblyFile
                                                : CodeGenFileType::ObjectFile,
                    runTasks);
-  module.reset();
-  if (!parts)
-    return parts.takeError();
-  StringRef bytes(parts->front().data(), parts->front().size());
+  if (!compiled)
+    return compiled.takeError();
+  move(*compiled, std::back_inserter(parts));
+  return Error::success();
+}
+
+Error Emitter::addModel(ModelCode code, StringRef entry, bool alone) {
+  Module &module = *code.module;
+  Expected<std::unique_ptr<TargetMachine>> machine =
+      makeTargetMachine(code.target);
+  if (!machine)
+    return machine.takeError();
+  std::vector<std::string> kernels = kernelNames(module);
+  Expected<std::vector<std::string>> calledByName =
+      linkShell(module, code.target);
+  if (!calledByName)
+    return calledByName.takeError();
+  addModelTable(module, code.info, code.target, defaults);
+  if (alone)
+    addCommon(module, code.target);
+  else if (weights.bytes == 0)
+    reserveWeights(module, 0, isLibrary());
+  setTarget(module, code.target, **machine);
+  hideAllButEntry(module, ONNXC_GET_MODEL_SYMBOL, entry, *calledByName);
+  if (!alone) {
+    module.getFunction(entry)->setVisibility(GlobalValue::HiddenVisibility);
+    for (std::string &name : kernels) {
+      Function *kernel = module.getFunction(name);
+      kernel->setName(name + "." + code.target.name);
+      name = kernel->getName().str();
+    }
+  }
+  // An object is one file, so that it links as any other.
+  std::vector<std::vector<std::string>> groups(1);
+  if (isLibrary())
+    groups = divideFunctions(module, kernels);
+  return compile(module, groups, code.target);
+}
+
+Error Emitter::addSelection(LLVMContext &context,
+                            ArrayRef<onnxc::Target> targets,
+                            ArrayRef<std::string> entries) {
+  const onnxc::Target &least = targets.back();
+  Expected<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(least);
+  if (!machine)
+    return machine.takeError();
+  Module module("selection", context);
+  setTarget(module, least, **machine);
+  Expected<std::vector<std::string>> calledByName = linkShell(module, least);
+  if (!calledByName)
+    return calledByName.takeError();
+  Type *pointer = PointerType::get(context, 0);
+  SmallVector<std::pair<uint64_t, Function *>> variants;
+  for (auto [target, name] : zip_equal(targets, entries)) {
+    auto *entry =
+        Function::Create(FunctionType::get(pointer, /*isVarArg=*/false),
+                         GlobalValue::ExternalLinkage, name, module);
+    entry->setVisibility(GlobalValue::HiddenVisibility);
+    variants.emplace_back(cpuFeatureBits(target), entry);
+  }
+  addVariantTable(module, variants);
+  addCommon(module, least);
+  setTarget(module, least, **machine);
+  hideAllButEntry(module, "onnxc_select_model", symbol, *calledByName);
+  return compile(module, std::vector<std::vector<std::string>>(1), least);
+}
+
+Error Emitter::emit(std::vector<ModelCode> variants, StringRef path) {
+  defaults = placeDefaults(variants.front().info, weights);
+  std::vector<onnxc::Target> targets;
+  std::vector<std::string> entries;
+  LLVMContext &context = variants.front().module->getContext();
+  bool alone = variants.size() == 1;
+  Triple triple(variants.front().target.triple);
+  for (ModelCode &variant : variants) {
+    targets.push_back(variant.target);
+    entries.push_back(alone ? symbol.str()
+                            : (symbol + "." + variant.target.name).str());
+    if (Error error = addModel(std::move(variant), entries.back(), alone))
+      return error;
+  }
+  if (!alone)
+    if (Error error = addSelection(context, targets, entries))
+      return error;
+
+  StringRef bytes(parts.front().data(), parts.front().size());
   if (kind == EmitKind::Assembler)
     return writeTextFile(path, bytes);
-  if (Error error = checkNothingUndefined(*parts))
+  if (Error error = checkNothingUndefined(parts))
     return error;
   Expected<OutputFile> output = OutputFile::create(path);
   if (!output)
     return output.takeError();
   std::unique_ptr<MemoryBuffer> library;
-  if (isLibrary) {
-    Expected<std::unique_ptr<MemoryBuffer>> linked =
-        linkLibrary(*parts, Triple(target.triple));
+  if (isLibrary()) {
+    Expected<std::unique_ptr<MemoryBuffer>> linked = linkLibrary(parts, triple);
     if (!linked)
       return linked.takeError();
     library = std::move(*linked);
@@ -188,7 +297,20 @@ Error onnxc::emitModel(std::unique_ptr<Module> module, const ModelInfo &info,
   }
   if (Error error = output->write(bytes))
     return error;
-  if (Error error = appendWeights(output->temporaryPath(), weights, isLibrary))
+  if (Error error =
+          appendWeights(output->temporaryPath(), weights, isLibrary()))
     return error;
   return output->commit();
+}
+
+Error onnxc::emitModel(std::vector<ModelCode> variants, WeightLayout weights,
+                       EmitKind kind, StringRef symbol, StringRef path,
+                       RunTasks runTasks) {
+  if (path == "-" && kind != EmitKind::Assembler)
+    return makeError("machine code is not written to the standard output: "
+                     "name a file");
+  if (variants.size() > 1 && kind != EmitKind::Library)
+    return makeError("only a library can be for several CPUs");
+  return Emitter(kind, symbol, std::move(weights), runTasks)
+      .emit(std::move(variants), path);
 }

@@ -23,13 +23,21 @@ llvm::Expected<std::unique_ptr<llvm::Module>>
 translateToLlvm(mlir::ModuleOp module, llvm::LLVMContext &context,
                 const Target &target);
 
-/// Compiles the generated code `module`, joined with the model shell, to the
-/// file `path`, which appears whole or not at all. `symbol` is the name of the
-/// entry. Takes the weights' bytes from where `weights` refers to. A library's
-/// kernels are compiled in parts, as tasks of `runTasks`.
-llvm::Error emitModel(std::unique_ptr<llvm::Module> module,
-                      const ModelInfo &info, kernel::WeightLayout weights,
-                      const Target &target, EmitKind kind,
+/// A model's generated code for one CPU.
+struct ModelCode {
+  std::unique_ptr<llvm::Module> module;
+  ModelInfo info;
+  Target target;
+};
+
+/// Compiles the generated code, joined with the model shell, to the file
+/// `path`, which appears whole or not at all. `symbol` is the name of the
+/// entry. A library may be for several CPUs: it then holds whole models that
+/// share the weights, the most demanding first, and its entry picks one. Takes
+/// the weights' bytes from where `weights` refers to. Compiles the parts of a
+/// library as tasks of `runTasks`.
+llvm::Error emitModel(std::vector<ModelCode> variants,
+                      kernel::WeightLayout weights, EmitKind kind,
                       llvm::StringRef symbol, llvm::StringRef path,
                       RunTasks runTasks = runInOrder);
 

@@ -157,7 +157,8 @@ static void defineSameDims(TableBuilder &build, const ModelInfo &info) {
           ArrayType::get(entries.front()->getType(), entries.size()), entries));
 }
 
-static void defineNote(TableBuilder &build, const onnxc::Target &target) {
+void onnxc::addNote(Module &module, const onnxc::Target &target) {
+  TableBuilder build(module);
   StringRef text(ONNXC_NOTE_NAME, sizeof(ONNXC_NOTE_NAME)); // with its NUL
   SmallVector<uint8_t> name(text.bytes());
   uint32_t nameBytes = name.size();
@@ -226,5 +227,18 @@ void onnxc::addModelTable(Module &module, const ModelInfo &info,
           ArrayType::get(Type::getInt64Ty(build.context), defaults.size()),
           defaults));
   build.define("onnxc_generated_default_count", build.i64(defaultCount));
-  defineNote(build, target);
+}
+
+void onnxc::addVariantTable(
+    Module &module, ArrayRef<std::pair<uint64_t, Function *>> variants) {
+  TableBuilder build(module);
+  SmallVector<Constant *> entries;
+  for (auto [features, entry] : variants)
+    entries.push_back(
+        build.record({build.i64(static_cast<int64_t>(features)), entry}));
+  build.define(
+      "onnxc_generated_variants",
+      ConstantArray::get(
+          ArrayType::get(entries.front()->getType(), entries.size()), entries));
+  build.define("onnxc_generated_variant_count", build.i64(variants.size()));
 }

@@ -60,6 +60,7 @@ void onnxc::reserveWeights(Module &module, int64_t bytes, bool isLibrary) {
   stream << "\t.section " << section << ",\"" << flags << "\",@nobits\n"
          << "\t.p2align " << (isLibrary ? 12 : 6) << "\n"
          << "\t.type " << weightsSymbol << ",@object\n"
+         << (isLibrary ? "\t.globl " + weightsSymbol.str() + "\n" : "")
          << "\t.hidden " << weightsSymbol << "\n"
          << weightsSymbol << ":\n"
          << "\t.zero " << bytes << "\n"

@@ -10,20 +10,17 @@
 
 using namespace mlir;
 
-void onnxc::buildTensorPipeline(OpPassManager &pm, const Target &target) {
-  SelectTilesOptions tiles;
-  tiles.vectorBits = target.vectorBits;
-  tiles.vectorRegisters = target.vectorRegisters;
-  tiles.cacheBytes = target.l2Bytes;
-  auto simplify = [&] {
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
-  };
-  simplify();
+static void simplify(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
+  simplify(pm);
   pm.addNestedPass<func::FuncOp>(createTransposesThroughReshapes());
   pm.addNestedPass<func::FuncOp>(createPropagateTransposes());
   pm.addNestedPass<func::FuncOp>(createTransposesToReshapes());
-  simplify();
+  simplify(pm);
   pm.addNestedPass<func::FuncOp>(createFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createFuseAttention());
@@ -33,12 +30,18 @@ void onnxc::buildTensorPipeline(OpPassManager &pm, const Target &target) {
   pm.addNestedPass<func::FuncOp>(createWinogradConvolutions(winograd));
   pm.addNestedPass<func::FuncOp>(createPackWeights());
   pm.addNestedPass<func::FuncOp>(createPadInPlace());
-  pm.addNestedPass<func::FuncOp>(createSelectTiles(tiles));
-  simplify();
 }
 
-void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
-  buildTensorPipeline(pm, target);
+void onnxc::buildStrategyPipeline(OpPassManager &pm, const Target &target) {
+  SelectTilesOptions tiles;
+  tiles.vectorBits = target.vectorBits;
+  tiles.vectorRegisters = target.vectorRegisters;
+  tiles.cacheBytes = target.l2Bytes;
+  pm.addNestedPass<func::FuncOp>(createSelectTiles(tiles));
+  simplify(pm);
+}
+
+void onnxc::buildBufferPipeline(OpPassManager &pm) {
   pm.addPass(createBufferizeModel());
 }
 

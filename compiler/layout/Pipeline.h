@@ -8,12 +8,16 @@ namespace onnxc {
 
 struct Target;
 
-/// The part of buildLayoutPipeline that works on tensors.
-void buildTensorPipeline(mlir::OpPassManager &pm, const Target &target);
-
-/// Tensors to planned buffers. Ends before `plan-memory`, which needs the
-/// places of the weights (kernel::placeWeights): see buildMemoryPipeline.
+/// What is the same for all CPUs of a library: it settles the weights' layout.
+/// Methods that differ in it (Winograd) are chosen for `target`.
 void buildLayoutPipeline(mlir::OpPassManager &pm, const Target &target);
+
+/// Chooses how each kernel works on `target`.
+void buildStrategyPipeline(mlir::OpPassManager &pm, const Target &target);
+
+/// Tensors to buffers. Ends before `plan-memory`, which needs the places of the
+/// weights (kernel::placeWeights): see buildMemoryPipeline.
+void buildBufferPipeline(mlir::OpPassManager &pm);
 
 /// After kernel::placeWeights: the entry function with every buffer in its
 /// place.

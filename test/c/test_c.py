@@ -79,6 +79,18 @@ def test_right_answer_on_arm(arm_program: list[str | Path], compiled, tmp_path: 
     check_answer([*arm_program, library], weight, bias, tmp_path, shape)
 
 
+@pytest.mark.parametrize(("machine", "chosen"), [("Nehalem", "x86-64-v2"), ("Haswell", "x86-64-v3")])
+def test_the_best_code_for_the_cpu(program: Path, compiled, tmp_path: Path, machine: str, chosen: str) -> None:
+    """One library for three CPUs, on machines that qemu plays (it plays none with AVX-512)."""
+    model, weight, bias = small_models.convolution()
+    library = compiled(model, cpu="x86-64-v3,x86-64-v2,x86-64-v4")
+    run = ["qemu-x86_64", "-cpu", machine]
+    facts = subprocess.run([*run, ROOT / "build/bin/onnx-run", library], check=True, capture_output=True, text=True)
+    assert f"for {chosen}\n" in facts.stdout
+    check_answer([*run, program, library], weight, bias, tmp_path, SHAPES[0])
+    assert needed(library) == []
+
+
 def test_needs_nothing_but_libc(program: Path, compiled) -> None:
     assert needed(program) == ["libc.so.6"]
     library = compiled(small_models.convolution()[0])

@@ -6,6 +6,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -252,4 +253,46 @@ uint64_t onnxc::cpuFeatureBits(const Target &target) {
       if (hasFeature(*subtarget, entry.feature))
         bits |= entry.bit;
   return bits;
+}
+
+Expected<std::vector<onnxc::Target>> onnxc::makeTargets(StringRef cpus,
+                                                        StringRef triple) {
+  struct Candidate {
+    Target target;
+    uint64_t features;
+  };
+  std::vector<Candidate> candidates;
+  for (StringRef cpu : split(cpus, ',')) {
+    if (cpu.empty() && !candidates.empty())
+      return makeError("CPUs '" + cpus + "': a name is missing");
+    Expected<Target> target = makeTarget(cpu, triple);
+    if (!target)
+      return target.takeError();
+    uint64_t features = cpuFeatureBits(*target);
+    if (llvm::none_of(candidates, [&](const Candidate &other) {
+          return other.features == features;
+        }))
+      candidates.push_back({std::move(*target), features});
+    else if (!Triple(target->triple).isX86())
+      return makeError("CPUs '" + cpus +
+                       "': a library can only tell x86-64 CPUs apart");
+  }
+  llvm::sort(candidates, [](const Candidate &a, const Candidate &b) {
+    auto rank = [](const Candidate &c) {
+      return std::tuple(c.target.vectorBits, llvm::popcount(c.features),
+                        StringRef(c.target.name));
+    };
+    return rank(a) > rank(b);
+  });
+  std::vector<Target> targets;
+  const Candidate &least = candidates.back();
+  for (Candidate &candidate : candidates) {
+    if (least.features & ~candidate.features)
+      return makeError("CPUs '" + cpus + "': " + candidate.target.name +
+                       " lacks features of " + least.target.name +
+                       ", which would be for all machines without a better "
+                       "one; add one that both can do with (x86-64-v3)");
+    targets.push_back(candidate.target);
+  }
+  return targets;
 }

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace onnxc {
 
@@ -35,6 +36,12 @@ struct Target {
 /// (empty: this machine's). Only ELF libraries for 64-bit x86 and ARM Linux.
 /// Features that a loader cannot check (cpuFeatureBits) are switched off.
 llvm::Expected<Target> makeTarget(llvm::StringRef cpu, llvm::StringRef triple);
+
+/// The targets of a list of CPU names with commas between: the most demanding
+/// first, no two alike. All others have the features of the last one, so that a
+/// machine can do with a library for all of them when it can do with that one.
+llvm::Expected<std::vector<Target>> makeTargets(llvm::StringRef cpus,
+                                                llvm::StringRef triple);
 
 /// The ONNXC_CPU_* bits (model_abi.h) of what code for `target` may use.
 uint64_t cpuFeatureBits(const Target &target);

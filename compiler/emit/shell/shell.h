@@ -38,6 +38,19 @@ extern const int64_t onnxc_generated_defaults[];
 /* How many inputs have a default. */
 extern const int64_t onnxc_generated_default_count;
 
+/* A library for several CPUs is as many whole models, which share the weights.
+ */
+typedef struct onnxc_variant {
+  uint64_t cpu_features; /* ONNXC_CPU_* */
+  const onnxc_model *(*get_model)(void);
+} onnxc_variant;
+
+/* The most demanding first; the last one's features all others have. */
+extern const onnxc_variant onnxc_generated_variants[];
+extern const int64_t onnxc_generated_variant_count;
+/* The entry of such a library. */
+const onnxc_model *onnxc_select_model(void);
+
 /* Memory of a run that grows; all zero at first. */
 typedef struct onnxc_slot {
   char *data;

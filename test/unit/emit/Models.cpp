@@ -142,6 +142,7 @@ std::string onnxc::test::emitScale(const std::string &path,
   auto translated = translateToLlvm(*module, llvmContext, *target);
   if (!translated)
     return toString(translated.takeError());
-  return toString(emitModel(std::move(*translated), *info, layout, *target,
-                            kind, symbol, path));
+  std::vector<ModelCode> variants;
+  variants.push_back({std::move(*translated), *info, *target});
+  return toString(emitModel(std::move(variants), layout, kind, symbol, path));
 }

@@ -48,6 +48,28 @@ TEST(Target, FeaturesWithoutABitAreOff) {
   EXPECT_THAT(target("znver5").features, HasSubstr("-gfni,"));
 }
 
+TEST(Target, ListsAreTheMostDemandingFirst) {
+  auto names = [](const char *cpus) {
+    llvm::Expected<std::vector<Target>> targets = makeTargets(cpus, x86);
+    if (!targets)
+      return toString(targets.takeError());
+    std::string text;
+    for (const Target &each : *targets)
+      text += each.name + " ";
+    return text;
+  };
+  EXPECT_EQ(names("x86-64-v3"), "x86-64-v3 ");
+  EXPECT_EQ(names("x86-64-v2,x86-64-v4,x86-64-v3,x86-64-v2"),
+            "x86-64-v4 x86-64-v3 x86-64-v2 ");
+  EXPECT_EQ(names("x86-64-v3,"), "CPUs 'x86-64-v3,': a name is missing");
+  EXPECT_THAT(names("x86-64-v3,haswel"), HasSubstr("unknown CPU 'haswel'"));
+  // Neither could stand in for the other.
+  EXPECT_THAT(names("alderlake,skx"), HasSubstr("lacks features of"));
+  llvm::Expected<std::vector<Target>> arm =
+      makeTargets("generic,neoverse-n1", "aarch64-linux-gnu");
+  EXPECT_THAT(toString(arm.takeError()), HasSubstr("only tell x86-64 CPUs"));
+}
+
 TEST(Target, Refusals) {
   EXPECT_EQ(refusal("haswel", x86),
             "unknown CPU 'haswel' for x86_64; known are native, x86-64-v2, "

@@ -1,0 +1,14 @@
+/*===- select.c - Which of a library's variants runs on this CPU ----------===*/
+
+#include "compiler/emit/shell/shell.h"
+#include "runtime/src/CpuFeatures.h"
+
+const onnxc_model *onnxc_select_model(void) {
+  uint64_t present = onnxc_cpu_features();
+  int64_t last = onnxc_generated_variant_count - 1;
+  for (int64_t i = 0; i < last; ++i)
+    if ((onnxc_generated_variants[i].cpu_features & ~present) == 0)
+      return onnxc_generated_variants[i].get_model();
+  /* The note says what this one needs. */
+  return onnxc_generated_variants[last].get_model();
+}
