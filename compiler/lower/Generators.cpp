@@ -3,6 +3,8 @@
 #include "compiler/lower/Elementwise.h"
 #include "dialects/onnx/Elements.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace onnxc;
 
@@ -230,6 +232,77 @@ static LogicalResult lowerTrilu(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// A triangle over the spectrum's bins for each band of the mel scale.
+static LogicalResult lowerMelWeightMatrix(Lowering &l, OnnxNode n) {
+  Type type = l.elementType(n.out()), element = signless(type);
+  auto sizeOf = [&](unsigned operand) {
+    auto given = l.elements(n.in(operand));
+    return given && given->size() == 1 ? given->front() : OpFoldResult();
+  };
+  OpFoldResult bands = sizeOf(0), length = sizeOf(1), rate = sizeOf(2);
+  if (!bands || !length || !rate)
+    return l.refuse("the sizes must have one element each");
+  Type wide = l.b.getF64Type();
+  Scalars s{l.b, l.loc};
+  auto melOf = [&](unsigned operand) {
+    Value hertz = s.convert(scalarOf(l, n.in(operand)),
+                            l.elementType(n.in(operand)), wide);
+    Value ratio =
+        s.add(s.constant(wide, 1), s.div(hertz, s.constant(wide, 700), false));
+    return s.mul(s.log(ratio), s.constant(wide, 2595 / std::log(10.0)));
+  };
+  auto wideOf = [&](OpFoldResult size) {
+    return s.fromIndex(l.index(size), wide);
+  };
+  Value low = melOf(3);
+  Value step = s.div(s.sub(melOf(4), low),
+                     s.add(wideOf(bands), s.constant(wide, 2)), false);
+  Value points = s.add(wideOf(length), s.constant(wide, 1));
+  Value samples = wideOf(rate);
+  Dims dims{l.add(l.floorDiv(length, l.attr(2)), l.attr(1)), bands};
+  l.requireAtLeast(bands, 0, "num_mel_bins");
+  l.requireAtLeast(length, 0, "dft_length");
+  l.requireAtLeast(rate, 1, "sample_rate");
+  dims = l.preferKnown(n.out(), dims);
+  l.requireAllocatable(dims);
+  l.set(n.out(),
+        l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
+          Scalars s{nested, l.loc};
+          auto number = [&](double value) { return s.constant(wide, value); };
+          Value bin = s.fromIndex(at[0], wide), band = s.fromIndex(at[1], wide);
+          // The bins where the triangle begins, peaks and ends.
+          auto corner = [&](double offset) {
+            Value mel = s.add(s.mul(s.add(band, number(offset)), step), low);
+            Value hertz =
+                s.mul(s.sub(s.exp(s.mul(mel, number(std::log(10.0) / 2595))),
+                            number(1)),
+                      number(700));
+            return s.floor(s.div(s.mul(hertz, points), samples, false));
+          };
+          Value first = corner(0), peak = corner(1), last = corner(2);
+          auto compare = [&](Comparison kind, Value x, Value y) {
+            return s.compare(kind, x, y, false);
+          };
+          auto ratio = [&](Value part, Value whole) {
+            return s.div(part, s.max(whole, number(1), false), false);
+          };
+          Value rising =
+              s.logicalAnd(compare(Comparison::GreaterOrEqual, bin, first),
+                           compare(Comparison::LessOrEqual, bin, peak));
+          Value falling =
+              s.logicalAnd(compare(Comparison::GreaterOrEqual, bin, peak),
+                           compare(Comparison::Less, bin, last));
+          Value up =
+              s.select(compare(Comparison::Equal, first, peak), number(1),
+                       ratio(s.sub(bin, first), s.sub(peak, first)));
+          Value down = ratio(s.sub(last, bin), s.sub(last, peak));
+          Value weight =
+              s.select(falling, down, s.select(rising, up, number(0)));
+          return s.convert(weight, wide, type);
+        }));
+  return success();
+}
+
 void onnxc::addGenerators(LoweringTable &table) {
   table.onOp("ConstantOfShape", lowerConstantOfShape);
   table.onOp("Expand", lowerExpand);
@@ -238,4 +311,5 @@ void onnxc::addGenerators(LoweringTable &table) {
   table.onOp("OneHot", lowerOneHot);
   table.onOp("EyeLike", lowerEyeLike);
   table.onOp("Trilu", lowerTrilu);
+  table.onOp("MelWeightMatrix", lowerMelWeightMatrix);
 }

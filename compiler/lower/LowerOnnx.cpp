@@ -52,6 +52,7 @@ static LoweringTable makeTable() {
   addGridSample(table);
   addMaxUnpool(table);
   addDeformableConvolutions(table);
+  addSignalTransforms(table);
   addFeatureTransforms(table);
   addLinearModels(table);
   addLoops(table);

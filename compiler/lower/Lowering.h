@@ -373,6 +373,7 @@ void addRegionPools(LoweringTable &table);
 void addGridSample(LoweringTable &table);
 void addMaxUnpool(LoweringTable &table);
 void addDeformableConvolutions(LoweringTable &table);
+void addSignalTransforms(LoweringTable &table);
 void addLoops(LoweringTable &table);
 
 } // namespace onnxc
