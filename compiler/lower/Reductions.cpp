@@ -1,6 +1,7 @@
 //===- Reductions.cpp - Reduce*, ArgMax, ArgMin, CumSum -------------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/RunTimeAxes.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -22,104 +23,14 @@ enum class Reduction {
 };
 } // namespace
 
-namespace {
-/// Which axes are reduced, as far as it is known, and the reductions' shapes.
-struct DynamicAxes {
-  SmallVector<Value> isReduced; // i1, one for each axis
-  Dims kept;                    // dims with size 1 where reduced
-};
-} // namespace
-
-/// Axes that are known at run time only.
-static FailureOr<DynamicAxes> dynamicAxes(Lowering &l, OnnxNode n) {
-  auto given = l.elements(n.in(1));
-  if (!given)
-    return l.refuse("axes of unknown number are not supported yet");
-  Dims dims = l.dims(n.in(0));
-  Scalars s{l.b, l.loc};
-  DynamicAxes result;
-  int64_t rank = dims.size();
-  for (OpFoldResult one : *given)
-    l.requireIndex(one, l.attr(rank), "an axis");
-  for (int64_t axis = 0; axis < rank; ++axis) {
-    Value reduced = s.integer(l.b.getI1Type(), 0);
-    for (OpFoldResult one : *given)
-      for (int64_t alias : {axis, axis - rank})
-        reduced =
-            s.logicalOr(reduced, s.compare(Comparison::Equal, l.index(one),
-                                           l.index(alias), false));
-    result.isReduced.push_back(reduced);
-    result.kept.push_back(
-        getAsOpFoldResult(s.select(reduced, l.index(1), l.index(dims[axis]))));
-  }
-  return result;
-}
-
-/// Reduces axes that are known at run time only; they stay with size 1.
-static Value
-reduceDynamic(Lowering &l, Value tensor, const DynamicAxes &axes,
-              TypedAttr start,
-              function_ref<Value(OpBuilder &, Value, Value)> combine) {
-  Dims dims = l.sizes(tensor);
-  SmallVector<Value> low, high, step;
-  for (OpFoldResult dim : dims) {
-    low.push_back(l.index(0));
-    high.push_back(l.index(dim));
-    step.push_back(l.index(1));
-  }
-  Value init = l.filled(start.getType(), axes.kept, start);
-  return scf::buildLoopNest(
-             l.b, l.loc, low, high, step, init,
-             [&](OpBuilder &nested, Location loc, ValueRange at,
-                 ValueRange state) -> scf::ValueVector {
-               Scalars s{nested, loc};
-               SmallVector<Value> where;
-               for (auto [i, reduced] : llvm::zip(at, axes.isReduced))
-                 where.push_back(
-                     s.select(reduced, s.integer(nested.getIndexType(), 0), i));
-               Value x = tensor::ExtractOp::create(nested, loc, tensor,
-                                                   SmallVector<Value>(at));
-               Value acc =
-                   tensor::ExtractOp::create(nested, loc, state[0], where);
-               return {tensor::InsertOp::create(
-                   nested, loc, combine(nested, acc, x), state[0], where)};
-             })
-      .results[0];
-}
-
-/// Without the reduced axes: dim j of the result is the j-th axis that stays.
-static Value dropAxes(Lowering &l, Value tensor, const DynamicAxes &axes,
-                      int64_t rank) {
-  Scalars s{l.b, l.loc};
-  SmallVector<Value> shape(rank, l.index(1));
-  Value place = l.index(0);
-  for (auto [reduced, dim] : llvm::zip(axes.isReduced, axes.kept)) {
-    for (int64_t j = 0; j < rank; ++j) {
-      Value here =
-          s.logicalAnd(s.logicalNot(reduced),
-                       s.compare(Comparison::Equal, place, l.index(j), false));
-      shape[j] = s.select(here, l.index(dim), shape[j]);
-    }
-    place = s.select(reduced, place, s.add(place, l.index(1)));
-  }
-  Dims dims;
-  for (Value dim : shape)
-    dims.push_back(getAsOpFoldResult(dim));
-  return l.reshape(tensor, dims);
-}
-
-/// The axes of a reduction: operand 1, or all. nullopt: not constant.
+/// The axes of a reduction that are known: operand 1, or all.
 static FailureOr<SmallVector<int64_t>> reductionAxes(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   SmallVector<int64_t> axes;
   if (Value operand = n.in(1)) {
     auto constants = l.integers(operand);
-    if (!constants) {
-      if (l.rank(operand) == 1 && l.staticDim(operand, 0) == 0)
-        constants.emplace();
-      else
-        return l.refuse("axes that are not constant are not supported yet");
-    }
+    if (!constants)
+      constants.emplace(); // The operand is empty.
     for (int64_t axis : *constants) {
       auto normal = normalizeAxis(axis, rank);
       if (!normal)
@@ -163,14 +74,12 @@ static Value combineReduction(Reduction kind, Scalars &s, Value accumulator,
 
 template <Reduction kind>
 static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
-  std::optional<DynamicAxes> dynamic;
+  std::optional<RunTimeReduction> dynamic;
   SmallVector<int64_t> axes;
-  if (n.in(1) && !l.integers(n.in(1)) && l.rank(n.in(1)) == 1 &&
-      l.staticDim(n.in(1), 0) != 0) {
-    FailureOr<DynamicAxes> read = dynamicAxes(l, n);
-    if (failed(read))
-      return failure();
-    dynamic = *read;
+  if (n.in(1) && l.rank(n.in(1)) != 1)
+    return l.refuse("the axes must have rank 1");
+  if (n.in(1) && !l.integers(n.in(1)) && l.staticDim(n.in(1), 0) != 0) {
+    dynamic.emplace(l, n);
   } else {
     FailureOr<SmallVector<int64_t>> read = reductionAxes(l, n);
     if (failed(read))
@@ -195,19 +104,16 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
   if (kind == Reduction::Min)
     start = highestValue(number, u);
   auto reduceBy = [&](TypedAttr from, auto combine) {
-    return dynamic ? reduceDynamic(l, input, *dynamic, from, combine)
+    return dynamic ? dynamic->reduce(input, from, combine)
                    : l.reduce(input, axes, from, combine);
   };
 
   Value result;
   if (kind == Reduction::LogSumExp) {
-    if (dynamic)
-      return l.refuse("axes that are not constant are not supported yet");
     // max + log(sum(exp(x - max))); an infinite maximum is not subtracted.
-    Value maximum = l.reduce(input, axes, start,
-                             [&](OpBuilder &nested, Value acc, Value x) {
-                               return Scalars{nested, l.loc}.max(acc, x, false);
-                             });
+    Value maximum = reduceBy(start, [&](OpBuilder &nested, Value acc, Value x) {
+      return Scalars{nested, l.loc}.max(acc, x, false);
+    });
     maximum = l.mapSame(number, maximum, [&](OpBuilder &nested, ValueRange in) {
       Scalars s{nested, l.loc};
       Value finite = s.compare(
@@ -215,12 +121,15 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
           s.constant(number, std::numeric_limits<double>::infinity()), false);
       return s.select(finite, in[0], s.constant(number, 0));
     });
-    Value shifted = l.withReduced(number, input, maximum, axes,
-                                  [&](OpBuilder &nested, ValueRange in) {
-                                    Scalars s{nested, l.loc};
-                                    return s.exp(s.sub(in[0], in[1]));
-                                  });
-    Value sum = l.reduce(shifted, axes, numberAttr(number, 0),
+    auto raise = [&](OpBuilder &nested, ValueRange in) {
+      Scalars s{nested, l.loc};
+      return s.exp(s.sub(in[0], in[1]));
+    };
+    Value shifted = dynamic
+                        ? dynamic->withReduced(input, maximum, raise)
+                        : l.withReduced(number, input, maximum, axes, raise);
+    input = shifted;
+    Value sum = reduceBy(numberAttr(number, 0),
                          [&](OpBuilder &nested, Value acc, Value x) {
                            return Scalars{nested, l.loc}.accumulate(acc, x);
                          });
@@ -242,9 +151,7 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
     });
   if (kind == Reduction::Mean) {
     Scalars outer{l.b, l.loc};
-    OpFoldResult count = dynamic ? l.floorDiv(l.product(l.sizes(input)),
-                                              l.product(dynamic->kept))
-                                 : countOf(l, input, axes);
+    OpFoldResult count = dynamic ? dynamic->count() : countOf(l, input, axes);
     Value divisor = getConstantIntValue(count)
                         ? outer.constant(number, *getConstantIntValue(count))
                         : outer.fromIndex(l.index(count), number);
@@ -254,7 +161,7 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
   }
   result = l.convert(result, compute, element);
   if (dynamic)
-    result = keep ? result : dropAxes(l, result, *dynamic, l.rank(n.out()));
+    result = keep ? result : dynamic->drop(result, l.rank(n.out()));
   else if (keep)
     result = l.keepAxes(result, axes);
   l.set(n.out(), result);

@@ -1,6 +1,7 @@
 //===- Reshapes.cpp - Reshape and its kin, Transpose, Shape ---------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/RunTimeAxes.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -83,13 +84,50 @@ static LogicalResult lowerFlatten(Lowering &l, OnnxNode n) {
                     l.product(ArrayRef(source).drop_front(axis))});
 }
 
+/// Squeeze along axes that only a run tells; the result's rank is known.
+static LogicalResult lowerRunTimeSqueeze(Lowering &l, OnnxNode n) {
+  Dims dims = l.dims(n.in(0));
+  SmallVector<Value> removed = axisFlags(l, n.in(1), l.rank(n.in(0)));
+  Scalars s{l.b, l.loc};
+  for (auto [axis, dim] : llvm::enumerate(dims)) {
+    Value gone = s.select(removed[axis], l.index(dim), l.index(1));
+    l.requireEqual(getAsOpFoldResult(gone), l.attr(1), "dim " + Twine(axis));
+  }
+  return reshapeTo(l, n, dimsWithout(l, dims, removed, l.rank(n.out())));
+}
+
+/// Unsqueeze likewise: the input's dims fill the axes that are not added.
+static LogicalResult lowerRunTimeUnsqueeze(Lowering &l, OnnxNode n) {
+  Dims source = l.dims(n.in(0)), dims;
+  int64_t rank = l.rank(n.out());
+  SmallVector<Value> added = axisFlags(l, n.in(1), rank);
+  Scalars s{l.b, l.loc};
+  Value next = l.index(0);
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    Value dim = l.index(1);
+    for (auto [i, own] : llvm::enumerate(source)) {
+      Value here =
+          s.logicalAnd(s.logicalNot(added[axis]),
+                       s.compare(Comparison::Equal, next,
+                                 l.index(static_cast<int64_t>(i)), false));
+      dim = s.select(here, l.index(own), dim);
+    }
+    next = s.select(added[axis], next, s.add(next, l.index(1)));
+    dims.push_back(getAsOpFoldResult(dim));
+  }
+  l.requireEqual(getAsOpFoldResult(next),
+                 l.attr(static_cast<int64_t>(source.size())),
+                 "the number of dims that are not added");
+  return reshapeTo(l, n, dims);
+}
+
 static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   llvm::SmallBitVector removed(rank);
   if (Value operand = n.in(1)) {
     auto axes = l.integers(operand);
     if (!axes)
-      return l.refuse("axes that are not constant are not supported yet");
+      return lowerRunTimeSqueeze(l, n);
     for (int64_t axis : *axes) {
       auto normal = normalizeAxis(axis, rank);
       if (!normal)
@@ -118,7 +156,7 @@ static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
 static LogicalResult lowerUnsqueeze(Lowering &l, OnnxNode n) {
   auto axes = l.integers(n.in(1));
   if (!axes)
-    return l.refuse("axes that are not constant are not supported yet");
+    return lowerRunTimeUnsqueeze(l, n);
   int64_t rank = l.rank(n.in(0)) + axes->size();
   llvm::SmallBitVector added(rank);
   for (int64_t axis : *axes) {

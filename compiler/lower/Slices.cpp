@@ -270,16 +270,45 @@ static Value padSource(Scalars &s, StringRef mode, Value at, Value size) {
   return s.min(phase, s.sub(period, phase), false);
 }
 
+/// The pads of all axes where only a run tells which axes those given are of.
+static Dims padsOfAllAxes(Lowering &l, ArrayRef<OpFoldResult> pads,
+                          ArrayRef<OpFoldResult> axes, int64_t rank) {
+  Scalars s{l.b, l.loc};
+  Dims result(2 * rank, l.attr(0));
+  for (size_t i = 0; i < axes.size(); ++i) {
+    OpFoldResult axis = axes[i];
+    l.requireIndex(axis, l.attr(rank), "an axis");
+    for (int64_t d = 0; d < rank; ++d) {
+      auto is = [&](int64_t alias) {
+        return s.compare(Comparison::Equal, l.index(axis), l.index(alias),
+                         false);
+      };
+      Value here = s.logicalOr(is(d), is(d - rank));
+      for (bool isAfter : {false, true}) {
+        OpFoldResult &pad = result[isAfter ? d + rank : d];
+        OpFoldResult given = pads[isAfter ? i + axes.size() : i];
+        pad = getAsOpFoldResult(s.select(here, l.index(given), l.index(pad)));
+      }
+    }
+  }
+  return result;
+}
+
 static LogicalResult lowerPad(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   int64_t rank = l.rank(input);
   auto pads = l.elements(n.in(1));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   if (n.in(3)) {
-    auto given = l.integers(n.in(3));
+    auto given = l.elements(n.in(3));
     if (!given)
-      return l.refuse("axes that are not constant are not supported yet");
-    axes = *given;
+      return l.refuse("axes of unknown number are not supported yet");
+    if (auto constants = l.integers(n.in(3)))
+      axes = *constants;
+    else if (pads && pads->size() == 2 * given->size())
+      pads = padsOfAllAxes(l, *pads, *given, rank);
+    else
+      pads.reset();
   }
   if (!pads || pads->size() != 2 * axes.size())
     return l.refuse("pads of unknown or wrong length are not supported yet");

@@ -1,0 +1,134 @@
+//===- RunTimeAxes.cpp - Axes that only a run tells -----------------------===//
+
+#include "compiler/lower/RunTimeAxes.h"
+
+#include "compiler/lower/Scalars.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+SmallVector<Value> onnxc::axisFlags(Lowering &l, Value axes, int64_t rank) {
+  l.requireIndices(axes, l.attr(rank), "an axis");
+  Value list = l.value(axes);
+  Type type = l.elementType(axes);
+  Scalars outer{l.b, l.loc};
+  SmallVector<Value> none(rank, outer.integer(l.b.getI1Type(), 0));
+  if (none.empty())
+    return none;
+  auto loop = scf::ForOp::create(
+      l.b, l.loc, l.index(0), l.index(l.dims(axes)[0]), l.index(1), none,
+      [&](OpBuilder &nested, Location loc, Value i, ValueRange state) {
+        Scalars s{nested, loc};
+        Type i64 = nested.getI64Type();
+        Value one = tensor::ExtractOp::create(nested, loc, list, i);
+        one = s.convert(one, type, i64);
+        SmallVector<Value> next;
+        for (auto [axis, flag] : llvm::enumerate(state)) {
+          auto position = static_cast<int64_t>(axis);
+          for (int64_t alias : {position, position - rank}) {
+            Value same =
+                s.compare(Comparison::Equal, one, s.integer(i64, alias), false);
+            flag = s.logicalOr(flag, same);
+          }
+          next.push_back(flag);
+        }
+        scf::YieldOp::create(nested, loc, next);
+      });
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+Dims onnxc::dimsWithout(Lowering &l, ArrayRef<OpFoldResult> dims,
+                        ArrayRef<Value> flags, int64_t rank) {
+  Scalars s{l.b, l.loc};
+  SmallVector<Value> shape(rank, l.index(1));
+  Value place = l.index(0);
+  for (auto [flag, dim] : llvm::zip(flags, dims)) {
+    for (int64_t j = 0; j < rank; ++j) {
+      Value here =
+          s.logicalAnd(s.logicalNot(flag),
+                       s.compare(Comparison::Equal, place, l.index(j), false));
+      shape[j] = s.select(here, l.index(dim), shape[j]);
+    }
+    place = s.select(flag, place, s.add(place, l.index(1)));
+  }
+  l.requireEqual(getAsOpFoldResult(place), l.attr(rank),
+                 "the number of dims that remain");
+  Dims result;
+  for (Value dim : shape)
+    result.push_back(getAsOpFoldResult(dim));
+  return result;
+}
+
+RunTimeReduction::RunTimeReduction(Lowering &l, OnnxNode n)
+    : l(l), dims(l.dims(n.in(0))),
+      isReduced(axisFlags(l, n.in(1), l.rank(n.in(0)))) {
+  Scalars s{l.b, l.loc};
+  // Without axes all are reduced, unless the attribute says none.
+  if (!n.integer("noop_with_empty_axes", 0)) {
+    Value isEmpty = s.compare(Comparison::Equal, l.index(l.dims(n.in(1))[0]),
+                              l.index(0), false);
+    for (Value &reduced : isReduced)
+      reduced = s.logicalOr(reduced, isEmpty);
+  }
+  for (auto [reduced, dim] : llvm::zip(isReduced, dims))
+    kept.push_back(
+        getAsOpFoldResult(s.select(reduced, l.index(1), l.index(dim))));
+}
+
+SmallVector<Value> RunTimeReduction::place(OpBuilder &b, Location loc,
+                                           ValueRange at) const {
+  Scalars s{b, loc};
+  SmallVector<Value> where;
+  for (auto [i, reduced] : llvm::zip(at, isReduced))
+    where.push_back(s.select(reduced, s.integer(b.getIndexType(), 0), i));
+  return where;
+}
+
+Value RunTimeReduction::reduce(
+    Value tensor, TypedAttr start,
+    function_ref<Value(OpBuilder &, Value, Value)> combine) {
+  SmallVector<Value> low, high, step;
+  for (OpFoldResult dim : dims) {
+    low.push_back(l.index(0));
+    high.push_back(l.index(dim));
+    step.push_back(l.index(1));
+  }
+  auto body = [&](OpBuilder &nested, Location loc, ValueRange at,
+                  ValueRange state) -> scf::ValueVector {
+    SmallVector<Value> where = place(nested, loc, at);
+    Value x = tensor::ExtractOp::create(nested, loc, tensor, at);
+    Value sum = tensor::ExtractOp::create(nested, loc, state[0], where);
+    return {tensor::InsertOp::create(nested, loc, combine(nested, sum, x),
+                                     state[0], where)};
+  };
+  Value init = l.filled(start.getType(), kept, start);
+  if (dims.empty())
+    return body(l.b, l.loc, {}, init)[0];
+  return scf::buildLoopNest(l.b, l.loc, low, high, step, init, body).results[0];
+}
+
+Value RunTimeReduction::withReduced(Value tensor, Value reduced,
+                                    BodyFunction body) {
+  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
+    Value x = tensor::ExtractOp::create(nested, l.loc, tensor, at);
+    Value y = tensor::ExtractOp::create(nested, l.loc, reduced,
+                                        place(nested, l.loc, at));
+    return body(nested, {x, y});
+  });
+}
+
+OpFoldResult RunTimeReduction::count() {
+  Scalars s{l.b, l.loc};
+  OpFoldResult result = l.attr(1);
+  for (auto [reduced, dim] : llvm::zip(isReduced, dims))
+    result = l.mul(
+        result, getAsOpFoldResult(s.select(reduced, l.index(dim), l.index(1))));
+  return result;
+}
+
+Value RunTimeReduction::drop(Value reduced, int64_t rank) {
+  return l.reshape(reduced, dimsWithout(l, kept, isReduced, rank));
+}
