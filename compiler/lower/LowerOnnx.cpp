@@ -29,6 +29,8 @@ static LoweringTable makeTable() {
   LoweringTable table;
   addElementwise(table);
   addActivations(table);
+  addAffineGrid(table);
+  addCol2Im(table);
   addConvolutions(table);
   addTransposedConvolutions(table);
   addPools(table);
@@ -52,7 +54,9 @@ static LoweringTable makeTable() {
   addGridSample(table);
   addMaxUnpool(table);
   addDeformableConvolutions(table);
+  addDeterminant(table);
   addSignalTransforms(table);
+  addTensorScatter(table);
   addFeatureTransforms(table);
   addLinearModels(table);
   addLoops(table);

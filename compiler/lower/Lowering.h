@@ -350,6 +350,8 @@ mlir::Value softmaxTensor(Lowering &l, mlir::Value input, int64_t axis,
 // One per operator family.
 void addElementwise(LoweringTable &table);
 void addActivations(LoweringTable &table);
+void addAffineGrid(LoweringTable &table);
+void addCol2Im(LoweringTable &table);
 void addConvolutions(LoweringTable &table);
 void addTransposedConvolutions(LoweringTable &table);
 void addPools(LoweringTable &table);
@@ -373,7 +375,9 @@ void addRegionPools(LoweringTable &table);
 void addGridSample(LoweringTable &table);
 void addMaxUnpool(LoweringTable &table);
 void addDeformableConvolutions(LoweringTable &table);
+void addDeterminant(LoweringTable &table);
 void addSignalTransforms(LoweringTable &table);
+void addTensorScatter(LoweringTable &table);
 void addLoops(LoweringTable &table);
 
 } // namespace onnxc

@@ -126,3 +126,48 @@ def test_deformable_convolution(compiled) -> None:
         outputs.append((f"y{i}", FLOAT, [None] * 4))
     model = make_model(nodes, inputs, outputs, constants)
     agree(onnxc.InferenceSession(compiled(model)), ReferenceEvaluator(model), feeds)
+
+
+def test_affine_grid(compiled) -> None:
+    nodes = [
+        helper.make_node("AffineGrid", [f"t{spatial}", f"s{spatial}"], [f"y{spatial}{align}"], align_corners=align)
+        for spatial in (2, 3)
+        for align in (0, 1)
+    ]
+    inputs = [("t2", FLOAT, ["N", 2, 3]), ("s2", INT64, [4]), ("t3", FLOAT, ["N", 3, 4]), ("s3", INT64, [5])]
+    outputs = [(node.output[0], FLOAT, [None] * (int(node.output[0][1]) + 2)) for node in nodes]
+    model = make_model(nodes, inputs, outputs)
+    ours, reference = onnxc.InferenceSession(compiled(model)), ReferenceEvaluator(model)
+    generator = random_generator()
+    for n, d, h, w in ((2, 3, 4, 5), (1, 2, 7, 2)):
+        feeds = {
+            "t2": generator.normal(size=(n, 2, 3)).astype(np.float32), "s2": np.array([n, 3, h, w]),
+            "t3": generator.normal(size=(n, 3, 4)).astype(np.float32), "s3": np.array([n, 1, d, h, w]),
+        }  # fmt: skip
+        agree(ours, reference, feeds)
+
+
+def test_col2im(compiled) -> None:
+    """One, two and three dims; blocks that overlap, or leave gaps, or begin in the padding."""
+    cases = {
+        "flat": ([9], [3], {"strides": [2]}),
+        "plane": ([5, 6], [2, 3], {"pads": [1, 0, 1, 2], "dilations": [1, 2]}),
+        "gaps": ([7, 7], [2, 1], {"strides": [3, 3]}),
+        "solid": ([4, 5, 3], [2, 2, 2], {"strides": [1, 2, 1], "pads": [0, 1, 1, 0, 0, 1]}),
+    }
+    nodes, inputs, outputs, constants, feeds = [], [], [], {}, {}
+    generator = random_generator()
+    for name, (image, block, options) in cases.items():
+        spatial = len(image)
+        pads = options.get("pads", [0] * (2 * spatial))
+        columns = 1
+        for d in range(spatial):
+            extent = (block[d] - 1) * options.get("dilations", [1] * spatial)[d] + 1
+            columns *= (image[d] + pads[d] + pads[d + spatial] - extent) // options.get("strides", [1] * spatial)[d] + 1
+        feeds[name] = generator.normal(size=(2, 3 * int(np.prod(block)), columns)).astype(np.float32)
+        constants[f"{name}_image"], constants[f"{name}_block"] = np.array(image), np.array(block)
+        nodes.append(helper.make_node("Col2Im", [name, f"{name}_image", f"{name}_block"], [f"{name}_y"], **options))
+        inputs.append((name, FLOAT, ["N", 3 * int(np.prod(block)), f"{name}_columns"]))
+        outputs.append((f"{name}_y", FLOAT, [None] * (spatial + 2)))
+    model = make_model(nodes, inputs, outputs, constants)
+    agree(onnxc.InferenceSession(compiled(model)), onnx_runtime(model), feeds)
