@@ -55,6 +55,7 @@ static LoweringTable makeTable() {
   addMaxUnpool(table);
   addDeformableConvolutions(table);
   addDeterminant(table);
+  addOptimizers(table);
   addSignalTransforms(table);
   addTensorScatter(table);
   addFeatureTransforms(table);

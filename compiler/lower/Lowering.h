@@ -376,6 +376,7 @@ void addGridSample(LoweringTable &table);
 void addMaxUnpool(LoweringTable &table);
 void addDeformableConvolutions(LoweringTable &table);
 void addDeterminant(LoweringTable &table);
+void addOptimizers(LoweringTable &table);
 void addSignalTransforms(LoweringTable &table);
 void addTensorScatter(LoweringTable &table);
 void addLoops(LoweringTable &table);

@@ -124,9 +124,53 @@ static Value inType(Lowering &l, Value onnx, Type type) {
   return l.convert(l.value(onnx), l.elementType(onnx), type);
 }
 
+/// Uses the batch's statistics, towards which those given move.
+static LogicalResult lowerTrainingBatchNormalization(Lowering &l, OnnxNode n) {
+  Value x = n.in(0);
+  int64_t rank = l.rank(x), channelAxis = rank > 1 ? 1 : 0;
+  if (rank < 1)
+    return l.refuse("the input must have rank 1 or more");
+  OpFoldResult channels = l.dims(x)[channelAxis];
+  for (unsigned operand : {1, 2, 3, 4})
+    requirePerChannel(l, n.in(operand), channels);
+  if (!l.refusal().empty())
+    return failure();
+  SmallVector<int64_t> axes;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    if (axis != channelAxis)
+      axes.push_back(axis);
+  Type element = l.elementType(x), compute = computeType(element);
+  Value tensor = inType(l, x, compute);
+  Value mean = meanOf(l, tensor, axes);
+  Value variance = varianceOf(l, tensor, mean, axes);
+  AffineMap channel =
+      AffineMap::get(rank, 0, l.b.getAffineDimExpr(channelAxis));
+  Value y = normalize(l, tensor, axes, mean,
+                      inverseRoot(l, variance, n.real("epsilon", 1e-5)),
+                      {inType(l, n.in(1), compute), channel},
+                      {inType(l, n.in(2), compute), channel});
+  l.set(n.out(), l.convert(y, compute, element));
+  double momentum = n.real("momentum", 0.9);
+  for (auto [output, given, current] :
+       {std::tuple{1u, 3u, mean}, {2u, 4u, variance}}) {
+    if (output >= n.outputs() || !n.out(output))
+      continue;
+    Value moved = l.mapSame(
+        compute, {inType(l, n.in(given), compute), current},
+        [&](OpBuilder &nested, ValueRange in) {
+          Scalars s{nested, l.loc};
+          return s.add(s.mul(in[0], s.constant(compute, momentum)),
+                       s.mul(in[1], s.constant(compute, 1 - momentum)));
+        });
+    l.set(n.out(output),
+          l.convert(moved, compute, l.elementType(n.out(output))));
+  }
+  return success();
+}
+
 static LogicalResult lowerBatchNormalization(Lowering &l, OnnxNode n) {
   if (n.integer("training_mode", 0))
-    return l.refuse("training_mode = 1 is not supported yet");
+    return lowerTrainingBatchNormalization(l, n);
   Value x = n.in(0);
   int64_t rank = l.rank(x);
   if (rank < 1)

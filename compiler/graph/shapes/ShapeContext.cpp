@@ -22,6 +22,7 @@ ShapeRules::ShapeRules() {
   addNormalizationShapes(*this);
   addRecurrentShapes(*this);
   addGeneratorShapes(*this);
+  addOptimizerShapes(*this);
   addSignalShapes(*this);
   addVisionShapes(*this);
   addQuantizationShapes(*this);

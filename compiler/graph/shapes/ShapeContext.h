@@ -55,6 +55,7 @@ void addMatmulShapes(ShapeRules &rules);
 void addNormalizationShapes(ShapeRules &rules);
 void addRecurrentShapes(ShapeRules &rules);
 void addGeneratorShapes(ShapeRules &rules);
+void addOptimizerShapes(ShapeRules &rules);
 void addSignalShapes(ShapeRules &rules);
 void addVisionShapes(ShapeRules &rules);
 void addQuantizationShapes(ShapeRules &rules);
