@@ -58,6 +58,8 @@ static LoweringTable makeTable() {
   addOptimizers(table);
   addSignalTransforms(table);
   addTensorScatter(table);
+  addTermFrequencies(table);
+  addUnique(table);
   addFeatureTransforms(table);
   addLinearModels(table);
   addLoops(table);
