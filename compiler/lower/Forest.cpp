@@ -2,6 +2,7 @@
 
 #include "compiler/lower/Forest.h"
 #include "compiler/lower/Scalars.h"
+#include "dialects/onnx/Elements.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
@@ -17,17 +18,8 @@ std::optional<SmallVector<double>> onnxc::realList(OnnxNode n, StringRef name) {
   Attribute given = n.op->getAttr((name + "_as_tensor").str());
   if (!given)
     return SmallVector<double>();
-  auto tensor = dyn_cast<DenseElementsAttr>(given);
-  if (!tensor || !isa<FloatType>(tensor.getElementType()))
-    return std::nullopt;
-  SmallVector<double> result;
-  for (APFloat value : tensor.getValues<APFloat>()) {
-    bool inexact;
-    value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
-                  &inexact);
-    result.push_back(value.convertToDouble());
-  }
-  return result;
+  auto tensor = dyn_cast<ElementsAttr>(given);
+  return tensor ? floatValues(tensor) : std::nullopt;
 }
 
 bool Forest::alwaysReaches(int32_t wanted) const {
@@ -39,8 +31,11 @@ bool Forest::alwaysReaches(int32_t wanted) const {
   };
   return llvm::any_of(roots, [&](int32_t root) {
     SmallVector<int32_t> open{root};
+    llvm::DenseSet<int32_t> seen;
     while (!open.empty()) {
       int32_t at = open.pop_back_val();
+      if (!seen.insert(at).second)
+        continue;
       if (at < 0 && !scores(~at))
         return false;
       if (at >= 0)
@@ -68,9 +63,9 @@ static double floorTo(double bound, bool isFloat, bool strictly) {
 namespace {
 class ForestReader {
 public:
-  ForestReader(Lowering &l, OnnxNode n, StringRef leaves, bool isFloat,
-               int64_t features, int64_t targets)
-      : l(l), n(n), leaves(leaves), isFloat(isFloat), features(features),
+  ForestReader(Lowering &l, ForestLists lists, bool isFloat, int64_t features,
+               int64_t targets)
+      : l(l), lists(std::move(lists)), isFloat(isFloat), features(features),
         targets(targets) {}
 
   std::optional<Forest> read();
@@ -78,7 +73,7 @@ public:
 private:
   using Place = std::pair<int64_t, int64_t>; // tree, node
 
-  bool readLists();
+  bool checkLists();
   bool readLeaves();
   /// The reference to node `i` and, below it, all its tree.
   std::optional<int32_t> addTree(size_t root);
@@ -90,17 +85,15 @@ private:
     return false;
   }
   std::string name(size_t i) {
-    return ("node " + Twine(nodes[i]) + " of tree " + Twine(trees[i])).str();
+    return ("node " + Twine(lists.nodes[i]) + " of tree " +
+            Twine(lists.trees[i]))
+        .str();
   }
 
   Lowering &l;
-  OnnxNode n;
-  StringRef leaves;
+  ForestLists lists;
   bool isFloat;
   int64_t features, targets;
-  SmallVector<int64_t> trees, nodes, featureIds, whenTrue, whenFalse, tracks;
-  SmallVector<double> values;
-  SmallVector<StringRef> modes;
   DenseMap<Place, size_t> places;
   SmallVector<SmallVector<std::pair<int32_t, double>>> weightsOf;
   size_t reached = 0; // nodes, in all trees
@@ -108,58 +101,38 @@ private:
 };
 } // namespace
 
-bool ForestReader::readLists() {
-  auto take = [&](StringRef name, SmallVector<int64_t> &list) {
-    if (auto given = n.integers(name))
-      list = *given;
-  };
-  take("nodes_treeids", trees);
-  take("nodes_nodeids", nodes);
-  take("nodes_featureids", featureIds);
-  take("nodes_truenodeids", whenTrue);
-  take("nodes_falsenodeids", whenFalse);
-  take("nodes_missing_value_tracks_true", tracks);
-  auto thresholds = realList(n, "nodes_values");
-  if (!thresholds)
-    return refuse("nodes_values_as_tensor is no list of numbers");
-  values = *thresholds;
-  if (auto list = n.op->getAttrOfType<ArrayAttr>("nodes_modes"))
-    for (Attribute mode : list)
-      modes.push_back(cast<StringAttr>(mode).getValue());
-  size_t count = trees.size();
-  tracks.resize(tracks.empty() ? count : tracks.size(), 0);
+bool ForestReader::checkLists() {
+  size_t count = lists.trees.size();
   for (size_t size :
-       {nodes.size(), featureIds.size(), whenTrue.size(), whenFalse.size(),
-        tracks.size(), values.size(), modes.size()})
+       {lists.nodes.size(), lists.features.size(), lists.whenTrue.size(),
+        lists.whenFalse.size(), lists.tracks.size(), lists.values.size(),
+        lists.modes.size()})
     if (!count || size != count)
       return refuse("the lists of nodes are empty or of different lengths");
   for (size_t i = 0; i < count; ++i)
-    if (!places.try_emplace({trees[i], nodes[i]}, i).second)
+    if (!places.try_emplace({lists.trees[i], lists.nodes[i]}, i).second)
       return refuse(name(i) + " is given twice");
   return true;
 }
 
 bool ForestReader::readLeaves() {
-  auto list = [&](StringRef what) {
-    return n.integers((leaves + what).str()).value_or(SmallVector<int64_t>());
-  };
-  SmallVector<int64_t> ofTree = list("_treeids"), ofNode = list("_nodeids"),
-                       ids = list("_ids");
-  auto weights = realList(n, (leaves + "_weights").str());
-  if (!weights || ofTree.size() != ofNode.size() ||
-      ofTree.size() != ids.size() || ofTree.size() != weights->size())
-    return refuse("the lists of " + leaves + " weights differ in length");
-  weightsOf.resize(trees.size());
-  for (size_t i = 0; i < ids.size(); ++i) {
-    auto place = places.find({ofTree[i], ofNode[i]});
-    if (place == places.end() || modes[place->second] != "LEAF")
-      return refuse("a weight belongs to node " + Twine(ofNode[i]) +
-                    " of tree " + Twine(ofTree[i]) + ", which is no leaf");
-    if (ids[i] < 0 || ids[i] >= targets)
-      return refuse("a weight is for " + leaves + " " + Twine(ids[i]) + " of " +
+  size_t count = lists.weights.size();
+  if (count != lists.weightTrees.size() || count != lists.weightNodes.size() ||
+      count != lists.weightTargets.size())
+    return refuse("the lists of weights differ in length");
+  weightsOf.resize(lists.trees.size());
+  for (size_t i = 0; i < count; ++i) {
+    auto place = places.find({lists.weightTrees[i], lists.weightNodes[i]});
+    if (place == places.end() || lists.modes[place->second] != "LEAF")
+      return refuse("a weight belongs to node " + Twine(lists.weightNodes[i]) +
+                    " of tree " + Twine(lists.weightTrees[i]) +
+                    ", which is no leaf");
+    int64_t target = lists.weightTargets[i];
+    if (target < 0 || target >= targets)
+      return refuse("a weight is for target " + Twine(target) + " of " +
                     Twine(targets));
     weightsOf[place->second].push_back(
-        {static_cast<int32_t>(ids[i]), (*weights)[i]});
+        {static_cast<int32_t>(target), lists.weights[i]});
   }
   return true;
 }
@@ -175,13 +148,13 @@ int32_t ForestReader::leaf(size_t i) {
 }
 
 bool ForestReader::hasChild(size_t i, int64_t node) {
-  return places.contains({trees[i], node}) ||
+  return places.contains({lists.trees[i], node}) ||
          refuse(name(i) + " names node " + Twine(node) +
                 ", which does not exist");
 }
 
 int32_t ForestReader::compare(size_t i, double threshold) {
-  forest.feature.push_back(static_cast<int32_t>(featureIds[i]));
+  forest.feature.push_back(static_cast<int32_t>(lists.features[i]));
   forest.threshold.push_back(threshold);
   forest.below.push_back(0);
   forest.above.push_back(0);
@@ -197,19 +170,19 @@ std::optional<int32_t> ForestReader::addTree(size_t root) {
   while (!open.empty()) {
     size_t i = open.pop_back_val();
     order.push_back(i);
-    if (modes[i] == "LEAF")
+    if (lists.modes[i] == "LEAF")
       continue;
-    if (featureIds[i] < 0 || featureIds[i] >= features) {
-      refuse(name(i) + " compares feature " + Twine(featureIds[i]) + " of " +
-             Twine(features));
+    if (lists.features[i] < 0 || lists.features[i] >= features) {
+      refuse(name(i) + " compares feature " + Twine(lists.features[i]) +
+             " of " + Twine(features));
       return std::nullopt;
     }
-    if (std::isnan(values[i])) {
+    if (std::isnan(lists.values[i])) {
       refuse(name(i) + " compares with NaN");
       return std::nullopt;
     }
-    for (int64_t node : {whenTrue[i], whenFalse[i]}) {
-      size_t next = places[{trees[i], node}];
+    for (int64_t node : {lists.whenTrue[i], lists.whenFalse[i]}) {
+      size_t next = places[{lists.trees[i], node}];
       if (!seen.insert(next).second) {
         refuse(name(next) + " is reached in two ways: that is no tree");
         return std::nullopt;
@@ -219,17 +192,17 @@ std::optional<int32_t> ForestReader::addTree(size_t root) {
   }
   reached += order.size();
   for (size_t i : llvm::reverse(order)) {
-    if (modes[i] == "LEAF") {
+    if (lists.modes[i] == "LEAF") {
       done[i] = leaf(i);
       continue;
     }
-    int32_t yes = done[places[{trees[i], whenTrue[i]}]];
-    int32_t no = done[places[{trees[i], whenFalse[i]}]];
-    StringRef mode = modes[i];
+    int32_t yes = done[places[{lists.trees[i], lists.whenTrue[i]}]];
+    int32_t no = done[places[{lists.trees[i], lists.whenFalse[i]}]];
+    StringRef mode = lists.modes[i];
     bool strict = mode == "BRANCH_LT" || mode == "BRANCH_GTE";
-    int32_t at = compare(i, floorTo(values[i], isFloat, strict));
+    int32_t at = compare(i, floorTo(lists.values[i], isFloat, strict));
     // NaN differs from any value.
-    forest.missing[at] = tracks[i] || mode == "BRANCH_NEQ" ? yes : no;
+    forest.missing[at] = lists.tracks[i] || mode == "BRANCH_NEQ" ? yes : no;
     auto branch = [&](int32_t node, int32_t below, int32_t above) {
       forest.below[node] = below;
       forest.above[node] = above;
@@ -242,10 +215,25 @@ std::optional<int32_t> ForestReader::addTree(size_t root) {
       // Equal: not above the value, and not below it.
       if (mode == "BRANCH_NEQ")
         std::swap(yes, no);
-      int32_t second = compare(i, floorTo(values[i], isFloat, true));
+      int32_t second = compare(i, floorTo(lists.values[i], isFloat, true));
       branch(second, no, yes);
       branch(at, second, no);
       forest.missing[second] = no; // never asked
+    } else if (mode == "BRANCH_MEMBER") {
+      // One comparison for equality after the other. The first decides on NaN.
+      SmallVector<double> members = lists.members.lookup(i);
+      int32_t rest = no;
+      for (double member : members) {
+        at = compare(i, floorTo(member, isFloat, false));
+        int32_t second = compare(i, floorTo(member, isFloat, true));
+        branch(second, rest, yes);
+        branch(at, second, rest);
+        forest.missing[second] = no; // never asked
+        forest.missing[at] = lists.tracks[i] ? yes : no;
+        rest = at;
+      }
+      if (members.empty())
+        branch(at, no, no);
     } else {
       refuse("mode '" + mode + "' is not supported yet");
       return std::nullopt;
@@ -256,23 +244,23 @@ std::optional<int32_t> ForestReader::addTree(size_t root) {
 }
 
 std::optional<Forest> ForestReader::read() {
-  if (!readLists() || !readLeaves())
+  if (!checkLists() || !readLeaves())
     return std::nullopt;
   // The root of a tree is the node that none of the tree's nodes names.
   llvm::DenseSet<Place> named;
-  for (size_t i = 0; i < trees.size(); ++i) {
-    if (modes[i] == "LEAF")
+  for (size_t i = 0; i < lists.trees.size(); ++i) {
+    if (lists.modes[i] == "LEAF")
       continue;
-    for (int64_t node : {whenTrue[i], whenFalse[i]}) {
+    for (int64_t node : {lists.whenTrue[i], lists.whenFalse[i]}) {
       if (!hasChild(i, node))
         return std::nullopt;
-      named.insert({trees[i], node});
+      named.insert({lists.trees[i], node});
     }
   }
   llvm::MapVector<int64_t, SmallVector<size_t>> roots;
-  for (size_t i = 0; i < trees.size(); ++i) {
-    SmallVector<size_t> &ofTree = roots[trees[i]];
-    if (!named.contains({trees[i], nodes[i]}))
+  for (size_t i = 0; i < lists.trees.size(); ++i) {
+    SmallVector<size_t> &ofTree = roots[lists.trees[i]];
+    if (!named.contains({lists.trees[i], lists.nodes[i]}))
       ofTree.push_back(i);
   }
   forest.leafBegin.push_back(0);
@@ -287,17 +275,18 @@ std::optional<Forest> ForestReader::read() {
       return std::nullopt;
     forest.roots.push_back(*root);
   }
-  if (reached != trees.size()) {
+  if (reached != lists.trees.size()) {
     refuse("some nodes name each other in a circle");
     return std::nullopt;
   }
   return std::move(forest);
 }
 
-std::optional<Forest> onnxc::readForest(Lowering &l, OnnxNode n,
-                                        StringRef leaves, Type element,
-                                        int64_t features, int64_t targets) {
-  return ForestReader(l, n, leaves, element.isF32(), features, targets).read();
+std::optional<Forest> onnxc::readForest(Lowering &l, ForestLists lists,
+                                        Type element, int64_t features,
+                                        int64_t targets) {
+  return ForestReader(l, std::move(lists), element.isF32(), features, targets)
+      .read();
 }
 
 //===----------------------------------------------------------------------===//
@@ -331,8 +320,28 @@ struct Tables {
 };
 } // namespace
 
-Value onnxc::sumOfLeaves(Lowering &l, Value samples, const Forest &forest,
-                         int64_t targets) {
+/// What a target's number is before its first weight.
+static TypedAttr startOf(Aggregation aggregation, Type element) {
+  if (aggregation == Aggregation::Sum)
+    return numberAttr(element, 0);
+  return aggregation == Aggregation::Least ? highestValue(element, false)
+                                           : lowestValue(element, false);
+}
+
+static Value aggregated(Scalars &s, Aggregation aggregation, Value x, Value y) {
+  switch (aggregation) {
+  case Aggregation::Sum:
+    return s.add(x, y);
+  case Aggregation::Least:
+    return s.min(x, y, false);
+  case Aggregation::Greatest:
+    return s.max(x, y, false);
+  }
+  llvm_unreachable("all aggregations are above");
+}
+
+Value onnxc::aggregateLeaves(Lowering &l, Value samples, const Forest &forest,
+                             int64_t targets, Aggregation aggregation) {
   Type element = cast<RankedTensorType>(samples.getType()).getElementType();
   Type i32 = l.b.getI32Type();
   Tables tables{l};
@@ -350,8 +359,8 @@ Value onnxc::sumOfLeaves(Lowering &l, Value samples, const Forest &forest,
   };
 
   OpFoldResult count = l.sizes(samples)[0];
-  Value sums =
-      l.filled(element, {count, l.attr(targets)}, numberAttr(element, 0));
+  Value sums = l.filled(element, {count, l.attr(targets)},
+                        startOf(aggregation, element));
   Value zero = l.index(0), one = l.index(1);
   Value treeCount = l.index(static_cast<int64_t>(forest.roots.size()));
   auto rows = scf::ForOp::create(
@@ -392,7 +401,8 @@ Value onnxc::sumOfLeaves(Lowering &l, Value samples, const Forest &forest,
                     Scalars s{b, loc};
                     Value to = s.toIndex(read(b, target, i));
                     Value sum =
-                        s.add(read(b, state[0], {row, to}), read(b, weight, i));
+                        aggregated(s, aggregation, read(b, state[0], {row, to}),
+                                   read(b, weight, i));
                     Value next = tensor::InsertOp::create(b, loc, sum, state[0],
                                                           ValueRange{row, to});
                     scf::YieldOp::create(b, loc, next);

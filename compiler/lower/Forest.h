@@ -23,17 +23,43 @@ struct Forest {
   bool alwaysReaches(int32_t wanted) const;
 };
 
-/// Reads the attributes `nodes_*` and `<leaves>_treeids`, `_nodeids`, `_ids`,
-/// `_weights`; thresholds hold for features of `element`, f32 or f64. Refuses
-/// what is not a set of trees over `features` features and `targets` targets.
-std::optional<Forest> readForest(Lowering &l, OnnxNode n,
-                                 llvm::StringRef leaves, mlir::Type element,
-                                 int64_t features, int64_t targets);
+/// Nodes and the weights of leaves as a model lists them, one element of each
+/// list for each node or weight.
+struct ForestLists {
+  llvm::SmallVector<int64_t> trees, nodes, features, whenTrue, whenFalse,
+      tracks; ///< whether a missing value goes where a true one does
+  llvm::SmallVector<double> values;
+  /// "LEAF", "BRANCH_LEQ" and so on.
+  llvm::SmallVector<llvm::StringRef> modes;
+  /// Of the nodes of mode "BRANCH_MEMBER", the values they compare with.
+  llvm::DenseMap<size_t, llvm::SmallVector<double>> members;
 
-/// Of each row of `samples`, [N, F], the sum of the weights of the leaves that
-/// it comes to: [N, targets].
-mlir::Value sumOfLeaves(Lowering &l, mlir::Value samples, const Forest &forest,
-                        int64_t targets);
+  llvm::SmallVector<int64_t> weightTrees, weightNodes, weightTargets;
+  llvm::SmallVector<double> weights;
+};
+
+/// The attributes `nodes_*` and `<leaves>_treeids`, `_nodeids`, `_ids`,
+/// `_weights` of a TreeEnsembleClassifier or -Regressor.
+std::optional<ForestLists> readForestLists(Lowering &l, OnnxNode n,
+                                           llvm::StringRef leaves);
+
+/// The attributes of a TreeEnsemble (ai.onnx.ml, version 5).
+std::optional<ForestLists> readTreeEnsembleLists(Lowering &l, OnnxNode n);
+
+/// Thresholds hold for features of `element`, f32 or f64. Refuses what is not a
+/// set of trees over `features` features and `targets` targets.
+std::optional<Forest> readForest(Lowering &l, ForestLists lists,
+                                 mlir::Type element, int64_t features,
+                                 int64_t targets);
+
+/// How the weights of a target become one number.
+enum class Aggregation { Sum, Least, Greatest };
+
+/// Of each row of `samples`, [N, F], the weights of the leaves that it comes
+/// to, aggregated: [N, targets]. Each target has one, unless it is a sum.
+mlir::Value aggregateLeaves(Lowering &l, mlir::Value samples,
+                            const Forest &forest, int64_t targets,
+                            Aggregation aggregation);
 
 /// The numbers of FLOATS `name`, or of TENSOR `name`_as_tensor; empty where
 /// neither is given, nullopt where the tensor is no list of numbers.

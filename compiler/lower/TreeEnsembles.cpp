@@ -1,10 +1,11 @@
-//===- TreeEnsembles.cpp - TreeEnsembleRegressor, -Classifier -------------===//
+//===- TreeEnsembles.cpp - TreeEnsemble, and its -Regressor, -Classifier --===//
 
 #include "compiler/lower/Forest.h"
 #include "compiler/lower/Scalars.h"
 #include "compiler/lower/Traditional.h"
 
 #include "llvm/ADT/SmallSet.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -13,7 +14,7 @@ namespace {
 /// A model's trees, and what they sum up for each sample.
 struct Ensemble {
   Forest forest;
-  Value sums; ///< [N, targets] of f32
+  Value sums; ///< [N, targets] of f32, or of f64 where the samples are
 };
 } // namespace
 
@@ -35,8 +36,11 @@ static Value plus(Lowering &l, Value sums, ArrayRef<double> base) {
                });
 }
 
-static std::optional<Ensemble> evaluate(Lowering &l, OnnxNode n,
-                                        StringRef leaves, int64_t targets) {
+static std::optional<Ensemble>
+evaluate(Lowering &l, OnnxNode n, std::optional<ForestLists> lists,
+         int64_t targets, Aggregation aggregation = Aggregation::Sum) {
+  if (!lists)
+    return std::nullopt;
   Value x = n.in(0);
   Type f32 = l.b.getF32Type(), given = l.elementType(x);
   Type element = given.isF64() ? given : f32;
@@ -46,19 +50,77 @@ static std::optional<Ensemble> evaluate(Lowering &l, OnnxNode n,
     (void)l.refuse("the number of features must be static");
     return std::nullopt;
   }
-  if (targets < 1) {
-    (void)l.refuse("there are no targets");
+  if (targets < 1 || targets > INT32_MAX) {
+    (void)l.refuse("there are no targets, or too many");
     return std::nullopt;
   }
   std::optional<Forest> forest =
-      readForest(l, n, leaves, element, features, targets);
+      readForest(l, std::move(*lists), element, features, targets);
   if (!forest)
     return std::nullopt;
+  if (aggregation != Aggregation::Sum)
+    for (int32_t i = 0; i < targets; ++i)
+      if (!forest->alwaysReaches(i)) {
+        (void)l.refuse("that some sample has no score for target " + Twine(i) +
+                       " is not supported yet");
+        return std::nullopt;
+      }
   Value samples = featureMatrix(l, x, element);
   if (!samples)
     return std::nullopt;
-  Value sums = sumOfLeaves(l, samples, *forest, targets);
-  return Ensemble{std::move(*forest), l.convert(sums, element, f32)};
+  Value sums = aggregateLeaves(l, samples, *forest, targets, aggregation);
+  return Ensemble{std::move(*forest), sums};
+}
+
+/// By the number of trees.
+static Value averaged(Lowering &l, const Ensemble &ensemble) {
+  auto trees = static_cast<double>(ensemble.forest.roots.size());
+  Type type = cast<RankedTensorType>(ensemble.sums.getType()).getElementType();
+  return l.mapSame(type, {ensemble.sums},
+                   [&](OpBuilder &nested, ValueRange in) {
+                     Scalars s{nested, l.loc};
+                     return s.div(in[0], s.constant(type, trees), false);
+                   });
+}
+
+static Value inSingle(Lowering &l, Value tensor) {
+  return l.convert(tensor,
+                   cast<RankedTensorType>(tensor.getType()).getElementType(),
+                   l.b.getF32Type());
+}
+
+static std::optional<Aggregation> aggregationNamed(StringRef name) {
+  return llvm::StringSwitch<std::optional<Aggregation>>(name)
+      .Cases({"SUM", "AVERAGE"}, Aggregation::Sum)
+      .Case("MIN", Aggregation::Least)
+      .Case("MAX", Aggregation::Greatest)
+      .Default(std::nullopt);
+}
+
+/// TreeEnsemble names by number what the older operators spell out.
+static LogicalResult lowerTreeEnsemble(Lowering &l, OnnxNode n) {
+  static constexpr StringRef aggregates[] = {"AVERAGE", "SUM", "MIN", "MAX"};
+  static constexpr StringRef transforms[] = {"NONE", "SOFTMAX", "LOGISTIC",
+                                             "SOFTMAX_ZERO", "PROBIT"};
+  int64_t aggregate = n.integer("aggregate_function", 1);
+  int64_t transform = n.integer("post_transform", 0);
+  if (aggregate < 0 || aggregate > 3 || transform < 0 || transform > 4)
+    return l.refuse("there is no such aggregate_function or post_transform");
+  std::optional<Ensemble> ensemble =
+      evaluate(l, n, readTreeEnsembleLists(l, n), n.integer("n_targets", 1),
+               *aggregationNamed(aggregates[aggregate]));
+  if (!ensemble)
+    return failure();
+  Value scores = aggregates[aggregate] == "AVERAGE" ? averaged(l, *ensemble)
+                                                    : ensemble->sums;
+  if (transforms[transform] != "NONE") {
+    scores = postTransform(l, inSingle(l, scores), transforms[transform]);
+    if (!scores)
+      return failure();
+  }
+  Type own = cast<RankedTensorType>(scores.getType()).getElementType();
+  l.set(n.out(), l.convert(scores, own, l.elementType(n.out())));
+  return success();
 }
 
 static LogicalResult lowerRegressor(Lowering &l, OnnxNode n) {
@@ -66,26 +128,20 @@ static LogicalResult lowerRegressor(Lowering &l, OnnxNode n) {
   StringRef aggregate = n.string("aggregate_function", "SUM");
   StringRef transform = n.string("post_transform", "NONE");
   auto base = realList(n, "base_values");
-  if (aggregate != "SUM" && aggregate != "AVERAGE")
-    return l.refuse("aggregate_function '" + aggregate +
-                    "' is not supported yet");
+  auto aggregation = aggregationNamed(aggregate);
+  if (!aggregation)
+    return l.refuse("there is no aggregate_function '" + aggregate + "'");
   if (transform != "NONE")
     return l.refuse("post_transform '" + transform + "' is not supported yet");
   if (!base ||
       (!base->empty() && static_cast<int64_t>(base->size()) != targets))
     return l.refuse("there must be a base value for each target");
-  std::optional<Ensemble> ensemble = evaluate(l, n, "target", targets);
+  std::optional<Ensemble> ensemble =
+      evaluate(l, n, readForestLists(l, n, "target"), targets, *aggregation);
   if (!ensemble)
     return failure();
-  Value sums = ensemble->sums;
-  if (aggregate == "AVERAGE") {
-    auto trees = static_cast<double>(ensemble->forest.roots.size());
-    sums = l.mapSame(
-        l.b.getF32Type(), {sums}, [&](OpBuilder &nested, ValueRange in) {
-          Scalars s{nested, l.loc};
-          return s.div(in[0], s.constant(in[0].getType(), trees), false);
-        });
-  }
+  Value sums = aggregate == "AVERAGE" ? averaged(l, *ensemble) : ensemble->sums;
+  sums = inSingle(l, sums);
   l.set(n.out(), plus(l, sums, *base));
   return success();
 }
@@ -142,7 +198,8 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
     return l.refuse("class labels that are strings, or fewer than two, are not "
                     "supported yet");
   auto classes = static_cast<int64_t>(labels->size());
-  std::optional<Ensemble> ensemble = evaluate(l, n, "class", classes);
+  std::optional<Ensemble> ensemble =
+      evaluate(l, n, readForestLists(l, n, "class"), classes);
   if (!ensemble)
     return failure();
   const Forest &forest = ensemble->forest;
@@ -162,7 +219,7 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
   bool isProbability = isOneScore && llvm::all_of(forest.weight, [](double w) {
                          return w >= 0;
                        });
-  Value scores = plus(l, ensemble->sums, *base);
+  Value scores = plus(l, inSingle(l, ensemble->sums), *base);
   if (n.out(0))
     l.set(n.out(0), isOneScore ? labelsAbove(l, scores, isSecond ? 1 : 0,
                                              isProbability ? 0.5 : 0, *labels)
@@ -184,6 +241,7 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
 }
 
 void onnxc::addTreeEnsembles(LoweringTable &table) {
+  table.onOp("ml.TreeEnsemble", lowerTreeEnsemble);
   table.onOp("ml.TreeEnsembleRegressor", lowerRegressor);
   table.onOp("ml.TreeEnsembleClassifier", lowerClassifier);
 }

@@ -4,11 +4,13 @@ import numpy as np
 import onnxc
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 FLOAT, INT64, DOUBLE = TensorProto.FLOAT, TensorProto.INT64, TensorProto.DOUBLE
 FEATURES = 6
 MODES = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
+MEMBER = "BRANCH_MEMBER"
 
 
 class Forest:
@@ -202,3 +204,111 @@ def test_refused(reason, tmp_path) -> None:
     with pytest.raises(onnxc.CompileError, match=reason) as caught:
         onnxc.compile(broken(**BROKEN[reason]).SerializeToString(), tmp_path / "m.so")
     assert "node 'trees' (TreeEnsembleRegressor" in str(caught.value)
+
+
+def ensemble_attributes(forest, targets, kind=np.float32, sets=False) -> dict:
+    """The forest in TreeEnsemble's form; with `sets`, nodes that ask for equality ask for a set of three values."""
+    place, leaf_place, attributes = {}, {}, {}
+    lists = forest.nodes
+    for i, mode in enumerate(lists["modes"]):
+        kinds = leaf_place if mode == "LEAF" else place
+        kinds[lists["treeids"][i], lists["nodeids"][i]] = len(kinds)
+    numbers = [*MODES, MEMBER]
+    branches = [i for i, mode in enumerate(lists["modes"]) if mode != "LEAF"]
+    modes = [MEMBER if sets and lists["modes"][i] == "BRANCH_EQ" else lists["modes"][i] for i in branches]
+    attributes["nodes_modes"] = numpy_helper.from_array(np.array([numbers.index(mode) for mode in modes], np.uint8))
+    splits = np.array([lists["values"][i] for i in branches], kind)
+    attributes["nodes_splits"] = numpy_helper.from_array(splits)
+    attributes["nodes_featureids"] = [lists["featureids"][i] for i in branches]
+    attributes["nodes_missing_value_tracks_true"] = [lists["missing_value_tracks_true"][i] for i in branches]
+    for side in ("true", "false"):
+        children = [(lists["treeids"][i], lists[f"{side}nodeids"][i]) for i in branches]
+        attributes[f"nodes_{side}leafs"] = [int(child in leaf_place) for child in children]
+        attributes[f"nodes_{side}nodeids"] = [(leaf_place | place)[child] for child in children]
+    # The reference evaluator takes a member that is 0 for the end of its set.
+    members = [
+        [*(member for member in (split, split + 0.5, split - 1) if member), np.nan]
+        for split, mode in zip(splits, modes, strict=True)
+        if mode == MEMBER
+    ]
+    if members:
+        attributes["membership_values"] = numpy_helper.from_array(np.concatenate(members).astype(kind))
+    attributes["tree_roots"] = [place[tree, 0] for tree in dict.fromkeys(lists["treeids"])]
+    attributes["leaf_targetids"] = [i % targets for i in range(len(leaf_place))]
+    weights = forest.random.uniform(-1, 1, len(leaf_place)).astype(kind)
+    return attributes | {"leaf_weights": numpy_helper.from_array(weights), "n_targets": targets}
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_ensembles(compiled, kind) -> None:
+    """Every mode, sets too, and every aggregation and transform."""
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    nodes, outputs = [], []
+    for aggregate, targets, transform, sets, tracks in (
+        (1, 1, 0, False, False), (1, 3, 1, True, False), (0, 2, 2, True, True),
+        (2, 1, 0, True, False), (3, 1, 0, False, True),
+    ):  # fmt: skip
+        forest = Forest(200 + len(nodes), 7, 5, MODES, tracks)
+        attributes = ensemble_attributes(forest, targets, kind, sets)
+        name = f"y{len(nodes)}"
+        attributes |= {"aggregate_function": aggregate, "post_transform": transform}
+        nodes.append(helper.make_node("TreeEnsemble", ["x"], [name], domain="ai.onnx.ml", **attributes))
+        outputs.append(helper.make_tensor_value_info(name, element, ["N", targets]))
+    x = helper.make_tensor_value_info("x", element, ["N", FEATURES])
+    graph = helper.make_graph(nodes, "ensembles", [x], outputs)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 5)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    reference, session = ReferenceEvaluator(model), onnxc.InferenceSession(compiled(model))
+    for count in (40, 1):
+        feeds = {"x": samples(300 + count, count).astype(kind)}
+        for node, ours, want in zip(nodes, session.run(None, feeds), reference.run(None, feeds), strict=True):
+            assert ours.dtype == kind
+            # The reference evaluator leaves the transforms out.
+            transform = next(a.i for a in node.attribute if a.name == "post_transform")
+            if transform == 1:
+                want = np.exp(want) / np.exp(want).sum(axis=1, keepdims=True)
+            elif transform == 2:
+                want = 1 / (1 + np.exp(-want))
+            np.testing.assert_allclose(ours, want, rtol=1e-5, atol=1e-5)
+
+
+def out_of_range(attributes) -> None:
+    attributes["nodes_truenodeids"][0] = 99
+
+
+def no_members(attributes) -> None:
+    attributes["nodes_modes"] = numpy_helper.from_array(np.full(len(attributes["nodes_featureids"]), 6, np.uint8))
+
+
+def unknown_mode(attributes) -> None:
+    attributes["nodes_modes"] = numpy_helper.from_array(np.full(len(attributes["nodes_featureids"]), 7, np.uint8))
+
+
+def circle(attributes) -> None:
+    attributes["nodes_truenodeids"][0], attributes["nodes_trueleafs"][0] = 0, 0
+
+
+BROKEN_ENSEMBLES = {
+    "no (leaf|node) 99": out_of_range,
+    "membership_values end": no_members,
+    "no mode 7": unknown_mode,
+    "in two ways": circle,
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN_ENSEMBLES)
+def test_ensemble_refused(reason, tmp_path) -> None:
+    attributes = ensemble_attributes(Forest(400, 2, 2), 1)
+    BROKEN_ENSEMBLES[reason](attributes)
+    node = helper.make_node("TreeEnsemble", ["x"], ["y"], "trees", domain="ai.onnx.ml", **attributes)
+    graph = helper.make_graph(
+        [node],
+        "broken",
+        [helper.make_tensor_value_info("x", FLOAT, ["N", FEATURES])],
+        [helper.make_tensor_value_info("y", FLOAT, ["N", 1])],
+    )
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 5)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    with pytest.raises(onnxc.CompileError, match=reason) as caught:
+        onnxc.compile(model.SerializeToString(), tmp_path / "m.so")
+    assert "node 'trees' (TreeEnsemble" in str(caught.value)

@@ -90,7 +90,7 @@ void onnxc::addMLShapes(ShapeRules &rules) {
                  "ml.Normalizer", "ml.Scaler"},
                 sameAsFirst);
   rules.onShape("ml.LinearRegressor", linearRegressor);
-  rules.onShape("ml.TreeEnsembleRegressor", treeRegressor);
+  rules.onShape({"ml.TreeEnsemble", "ml.TreeEnsembleRegressor"}, treeRegressor);
   rules.onShape({"ml.LinearClassifier", "ml.TreeEnsembleClassifier"},
                 classifier);
   rules.onShape("ml.FeatureVectorizer", featureVectorizer);
