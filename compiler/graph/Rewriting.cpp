@@ -73,7 +73,16 @@ std::optional<double> onnxc::splatFloat(Value value) {
 
 bool onnxc::isSplatOf(Value value, double number) {
   auto splat = splatFloat(value);
-  return splat && std::abs(*splat - number) <= 1e-6 * std::abs(number);
+  if (!splat)
+    return false;
+  // The number as the constant's type holds it.
+  auto type = cast<FloatType>(getElementTypeOrSelf(value.getType()));
+  APFloat rounded(number);
+  bool losesInfo;
+  rounded.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                  &losesInfo);
+  double expected = rounded.convertToDouble();
+  return std::abs(*splat - expected) <= 1e-6 * std::abs(expected);
 }
 
 std::optional<std::vector<float>> onnxc::floatConstant(Value value) {

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -106,14 +107,91 @@ struct Source {
   double factor = 1;
 };
 
+bool isF32(Value tensor, int64_t rank) {
+  auto type = cast<ShapedType>(tensor.getType());
+  return type.getRank() == rank && type.getElementType().isF32();
+}
+
 bool isPlainF32(kernel::MatmulOp op, int64_t rank) {
-  return !op.getPacked() &&
-         llvm::all_of(ValueRange{op.getLhs(), op.getRhs(), op.getInit()},
-                      [&](Value operand) {
-                        auto type = cast<ShapedType>(operand.getType());
-                        return type.getRank() == rank &&
-                               type.getElementType().isF32();
-                      });
+  return !op.getPacked() && isF32(op.getLhs(), rank) &&
+         isF32(op.getRhs(), rank);
+}
+
+/// Whether `block` only rounds its first argument, for whoever reads it next.
+bool onlyRounds(Block *block) {
+  auto rounding =
+      block->getTerminator()->getOperand(0).getDefiningOp<arith::TruncFOp>();
+  auto contract = arith::FastMathFlags::contract;
+  return rounding && rounding.getIn() == block->getArgument(0) &&
+         block->getOperations().size() == 2 &&
+         rounding.getFastmath().value_or(arith::FastMathFlags::none) ==
+             contract;
+}
+
+bool isFloat(Value tensor) {
+  Type type = cast<ShapedType>(tensor.getType()).getElementType();
+  return type.isF32() || type.isF16() || type.isBF16();
+}
+
+Value emptyOf(Type element, Value like, PatternRewriter &rewriter) {
+  return tensor::EmptyOp::create(
+      rewriter, like.getLoc(),
+      tensor::getMixedSizes(rewriter, like.getLoc(), like), element);
+}
+
+/// `body` of each element of `tensor`, into `init`.
+Value elementwise(
+    Value tensor, Value init, PatternRewriter &rewriter,
+    llvm::function_ref<Value(OpBuilder &, Location, Value)> body) {
+  int64_t rank = cast<ShapedType>(tensor.getType()).getRank();
+  SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(rank));
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             rewriter, tensor.getLoc(), init.getType(), tensor, init, maps,
+             loops,
+             [&](OpBuilder &builder, Location loc, ValueRange in) {
+               linalg::YieldOp::create(builder, loc, body(builder, loc, in[0]));
+             })
+      .getResult(0);
+}
+
+/// Rounds to a narrower float; whoever widens it again may keep the digits.
+Value roundTo(OpBuilder &builder, Location loc, Value x, Type type) {
+  return arith::TruncFOp::create(
+      builder, loc, type, x, arith::RoundingModeAttr(),
+      arith::FastMathFlagsAttr::get(builder.getContext(),
+                                    arith::FastMathFlags::contract));
+}
+
+/// The epilogue's operands in f32, as the kernel reads them.
+SmallVector<Value> widened(OperandRange operands, PatternRewriter &rewriter) {
+  SmallVector<Value> result;
+  for (Value operand : operands) {
+    Type element = cast<ShapedType>(operand.getType()).getElementType();
+    if (!element.isF32()) {
+      Value init = emptyOf(rewriter.getF32Type(), operand, rewriter);
+      operand = elementwise(operand, init, rewriter,
+                            [](OpBuilder &builder, Location loc, Value x) {
+                              return arith::ExtFOp::create(
+                                  builder, loc, builder.getF32Type(), x);
+                            });
+    }
+    result.push_back(operand);
+  }
+  return result;
+}
+
+/// Makes the epilogue take its operands in f32; of halves, exact.
+void widenArguments(Block *epilogue, PatternRewriter &rewriter) {
+  rewriter.setInsertionPointToStart(epilogue);
+  for (BlockArgument argument : epilogue->getArguments().drop_front()) {
+    Type type = argument.getType();
+    if (type.isF32())
+      continue;
+    argument.setType(rewriter.getF32Type());
+    auto narrow = roundTo(rewriter, argument.getLoc(), argument, type);
+    rewriter.replaceAllUsesExcept(argument, narrow, narrow.getDefiningOp());
+  }
 }
 
 struct FuseAttention : OpRewritePattern<kernel::MatmulOp> {
@@ -123,7 +201,9 @@ struct FuseAttention : OpRewritePattern<kernel::MatmulOp> {
                                 PatternRewriter &rewriter) const override {
     auto type = cast<ShapedType>(weighted.getInit().getType());
     int64_t rank = type.getRank();
-    if (!isPlainF32(weighted, rank) || !weighted.hasTrivialEpilogue())
+    bool rounds = onlyRounds(weighted.getEpilogueBlock());
+    if (!isPlainF32(weighted, rank) ||
+        !(weighted.hasTrivialEpilogue() || rounds))
       return rewriter.notifyMatchFailure(
           weighted, "not a plain product of tensors of one rank");
     Value weights = weighted.getLhs();
@@ -138,7 +218,9 @@ struct FuseAttention : OpRewritePattern<kernel::MatmulOp> {
       return rewriter.notifyMatchFailure(
           weighted, "lhs is not a softmax that nothing else needs");
     auto scores = softmax.getInput().getDefiningOp<kernel::MatmulOp>();
-    if (!scores || !softmax.getInput().hasOneUse() || !isPlainF32(scores, rank))
+    if (!scores || !softmax.getInput().hasOneUse() ||
+        !isPlainF32(scores, rank) || !isF32(scores.getInit(), rank) ||
+        !llvm::all_of(scores.getEpilogueOperands(), isFloat))
       return rewriter.notifyMatchFailure(
           weighted, "the softmax is not of a product that nothing else needs");
 
@@ -167,25 +249,73 @@ struct FuseAttention : OpRewritePattern<kernel::MatmulOp> {
         return rewriter.notifyMatchFailure(weighted, "batch dims differ");
     }
 
+    Location loc = weighted.getLoc();
+    Value init = weighted.getInit();
+    if (rounds)
+      init = emptyOf(rewriter.getF32Type(), init, rewriter);
     auto attention = kernel::AttentionOp::create(
-        rewriter, weighted.getLoc(), weighted.getResultTypes(), query.tensor,
-        key.tensor, value.tensor, scores.getEpilogueOperands(),
-        weighted.getInit(), scores.getEpilogueMaps(), query.order, key.order,
-        value.order, plain, zeroNanRows);
+        rewriter, loc, TypeRange(init.getType()), query.tensor, key.tensor,
+        value.tensor, widened(scores.getEpilogueOperands(), rewriter), init,
+        scores.getEpilogueMaps(), query.order, key.order, value.order, plain,
+        zeroNanRows);
     rewriter.inlineRegionBefore(scores.getEpilogue(), attention.getEpilogue(),
                                 attention.getEpilogue().end());
+    widenArguments(attention.getEpilogueBlock(), rewriter);
     if (double factor = query.factor * key.factor; factor != 1) {
       Block *block = attention.getEpilogueBlock();
       rewriter.setInsertionPointToStart(block);
       Value product = block->getArgument(0);
       Value number = arith::ConstantOp::create(
-          rewriter, weighted.getLoc(),
-          rewriter.getF32FloatAttr(static_cast<float>(factor)));
-      auto scaled =
-          arith::MulFOp::create(rewriter, weighted.getLoc(), product, number);
+          rewriter, loc, rewriter.getF32FloatAttr(static_cast<float>(factor)));
+      auto scaled = arith::MulFOp::create(rewriter, loc, product, number);
       rewriter.replaceAllUsesExcept(product, scaled, scaled);
     }
-    rewriter.replaceOp(weighted, attention->getResults());
+    if (!rounds) {
+      rewriter.replaceOp(weighted, attention->getResults());
+      return success();
+    }
+    rewriter.setInsertionPoint(weighted);
+    rewriter.replaceOp(
+        weighted,
+        elementwise(attention.getResult(0), weighted.getInit(), rewriter,
+                    [&](OpBuilder &builder, Location place, Value x) {
+                      return roundTo(builder, place, x, type.getElementType());
+                    }));
+    return success();
+  }
+};
+
+/// The result is transposed before it is rounded, so that the kernel can write
+/// it that way.
+struct TransposeBeforeRounding : OpRewritePattern<linalg::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto generic = op.getInput().getDefiningOp<linalg::GenericOp>();
+    if (!generic || !generic->hasOneUse() || generic->getNumResults() != 1 ||
+        generic.getNumDpsInputs() != 1 ||
+        generic.getNumParallelLoops() != generic.getNumLoops() ||
+        !llvm::all_of(generic.getIndexingMapsArray(),
+                      [](AffineMap map) { return map.isIdentity(); }) ||
+        !onlyRounds(generic.getBody()))
+      return rewriter.notifyMatchFailure(op, "input is not just rounded");
+    auto attention =
+        generic.getInputs()[0].getDefiningOp<kernel::AttentionOp>();
+    if (!attention || !attention->hasOneUse() ||
+        attention->getBlock() != op->getBlock())
+      return rewriter.notifyMatchFailure(op,
+                                         "not the only user of an attention");
+    Value init = emptyOf(rewriter.getF32Type(), op.getInit(), rewriter);
+    auto moved = linalg::TransposeOp::create(rewriter, op.getLoc(),
+                                             attention.getResult(0), init,
+                                             op.getPermutation());
+    IRMapping mapping;
+    mapping.map(attention.getResult(0), moved->getResult(0));
+    mapping.map(generic.getOutputs()[0], op.getInit());
+    Operation *rounded = rewriter.clone(*generic, mapping);
+    rounded->getResult(0).setType(op->getResult(0).getType());
+    rewriter.replaceOp(op, rounded->getResults());
     return success();
   }
 };
@@ -219,7 +349,8 @@ struct AbsorbTranspose : OpRewritePattern<linalg::TransposeOp> {
 struct FuseAttentionPass : onnxc::impl::FuseAttentionBase<FuseAttentionPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FuseAttention, AbsorbTranspose>(&getContext());
+    patterns.add<FuseAttention, TransposeBeforeRounding, AbsorbTranspose>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

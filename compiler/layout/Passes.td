@@ -130,9 +130,11 @@ def FuseAttention : Pass<"fuse-attention", "mlir::func::FuncOp"> {
     %y = kernel.attention ins(%query, %key, %value) with(%mask) {query_order = [0, 2, 1, 3], ...} epilogue { add }
     ```
 
-    A NaN that becomes 0 between softmax and product becomes `zero_nan_rows`.
+    A NaN that becomes 0 between softmax and product becomes `zero_nan_rows`. The kernel works in
+    f32: a mask of f16 or bf16 is widened before it, and where the second product's epilogue rounds to such a type, an
+    element-wise op behind the kernel does.
   }];
-  let dependentDialects = ["mlir::arith::ArithDialect", "::onnxc::kernel::KernelDialect"];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
 }
 
 def PadInPlace : Pass<"pad-in-place", "mlir::func::FuncOp"> {

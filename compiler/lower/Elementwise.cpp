@@ -8,7 +8,14 @@ using namespace mlir;
 using namespace onnxc;
 
 Value onnxc::toFloat(Scalars &s, Value x, Type type) {
-  return s.convert(x, x.getType(), type);
+  if (x.getType() == type)
+    return x;
+  Value converted = s.convert(x, x.getType(), type);
+  if (auto op = converted.getDefiningOp<arith::ArithFastMathInterface>())
+    op->setAttr(op.getFastMathAttrName(),
+                arith::FastMathFlagsAttr::get(s.b.getContext(),
+                                              arith::FastMathFlags::contract));
+  return converted;
 }
 
 Value onnxc::widen(Scalars &s, Value x) {

@@ -20,7 +20,9 @@ mlir::LogicalResult elementwiseNode(Lowering &l, OnnxNode n, ScalarBody body);
 
 /// Widens f16 and bf16 to f32.
 mlir::Value widen(Scalars &s, mlir::Value x);
-/// Converts a float to the given float type.
+/// Brings a float to the type that is computed in, or back: `contract` allows
+/// one that is rounded for the next operator to keep its digits instead. (What
+/// a Cast asks for is rounded: Scalars::convert.)
 mlir::Value toFloat(Scalars &s, mlir::Value x, mlir::Type type);
 
 } // namespace onnxc

@@ -14,7 +14,8 @@ static Value poolOf(Lowering &l, Value input, OpFoldResult height,
                     ArrayRef<int64_t> window, ArrayRef<int64_t> strides,
                     ArrayRef<int64_t> dilations, ArrayRef<int64_t> pads) {
   Dims source = l.sizes(input);
-  Value init = l.empty(l.b.getF32Type(), {source[0], height, width, source[3]});
+  Type element = cast<RankedTensorType>(input.getType()).getElementType();
+  Value init = l.empty(element, {source[0], height, width, source[3]});
   return kernel::PoolOp::create(l.b, l.loc, TypeRange(init.getType()), input,
                                 init, kind, window, strides, dilations, pads,
                                 /*is_unsigned=*/false)
@@ -47,7 +48,7 @@ static Value volumePool(Lowering &l, Value input, const Window &window,
   return l.transpose(result, {0, 4, 1, 2, 3});
 }
 
-/// A pool of up to three spatial dims in f32 as kernel.pool.
+/// A pool of up to three spatial dims as kernel.pool.
 static Value poolKernel(Lowering &l, Value input, const Window &window,
                         kernel::PoolKind kind) {
   int64_t rank = cast<RankedTensorType>(input.getType()).getRank();
@@ -75,7 +76,7 @@ static Value poolKernel(Lowering &l, Value input, const Window &window,
 }
 
 static bool takesKernel(Lowering &l, Value onnx, const Window &window) {
-  return l.elementType(onnx).isF32() && window.spatial() <= 3 &&
+  return computeType(l.elementType(onnx)).isF32() && window.spatial() <= 3 &&
          window.hasStaticPads();
 }
 
@@ -221,15 +222,15 @@ static LogicalResult lowerAveragePool(Lowering &l, OnnxNode n) {
   if (failed(window))
     return failure();
   bool countPadding = n.integer("count_include_pad", 0);
-  Type element = l.elementType(n.in(0));
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
+  Value input = l.convert(l.value(n.in(0)), element, compute);
   if (takesKernel(l, n.in(0), *window)) {
-    l.set(n.out(), poolKernel(l, l.value(n.in(0)), *window,
+    Value result = poolKernel(l, input, *window,
                               countPadding ? kernel::PoolKind::AverageWithPad
-                                           : kernel::PoolKind::Average));
+                                           : kernel::PoolKind::Average);
+    l.set(n.out(), l.convert(result, compute, element));
     return success();
   }
-  Type compute = computeType(element);
-  Value input = l.convert(l.value(n.in(0)), element, compute);
   Value sum =
       reduceWindow(l, input, *window, numberAttr(compute, 0),
                    [&](OpBuilder &nested, Value accumulator, Value tap,

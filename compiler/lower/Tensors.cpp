@@ -1,8 +1,7 @@
 //===- Tensors.cpp - Builders of tensors for lowering ---------------------===//
 
-#include "compiler/lower/Lowering.h"
+#include "compiler/lower/Elementwise.h"
 #include "compiler/lower/NarrowTypes.h"
-#include "compiler/lower/Scalars.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/Elements.h"
 
@@ -535,7 +534,11 @@ Value Lowering::convert(Value tensor, Type from, Type to) {
   if (from == to)
     return tensor;
   return mapSame(signless(to), tensor, [&](OpBuilder &nested, ValueRange in) {
-    return Scalars{nested, loc}.convert(in[0], from, to);
+    Scalars s{nested, loc};
+    bool floats = isa<FloatType>(from) && isa<FloatType>(to);
+    return floats && in[0].getType() == from && signless(to) == to
+               ? toFloat(s, in[0], to)
+               : s.convert(in[0], from, to);
   });
 }
 

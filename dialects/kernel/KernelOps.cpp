@@ -441,6 +441,9 @@ LogicalResult AttentionOp::verify() {
       !compatible(key[rank - 2], value[rank - 2]) ||
       !compatible(value.back(), init.back()))
     return emitOpError("operands do not fit each other");
+  for (Value operand : getEpilogueOperands())
+    if (!cast<ShapedType>(operand.getType()).getElementType().isF32())
+      return emitOpError("epilogue operands must be f32");
   SmallVector<int64_t> scores(init);
   scores.back() = key[rank - 2];
   return verifyEpilogue(*this, getQuery(), getKey(), scores);

@@ -89,3 +89,30 @@ func.func @unknown_width(%q: tensor<2x7x?xf32>, %k: tensor<2x?x9xf32>, %v: tenso
   }
   return %3 : tensor<2x7x8xf32>
 }
+
+// -----
+
+// In half precision the mask is widened before the kernel; the result is rounded behind it and behind the transpose.
+
+// CHECK-LABEL: func @half
+// CHECK: %[[M:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<9x9xf16>) outs(%{{.*}} : tensor<9x9xf32>)
+// CHECK: %[[Y:.*]] = kernel.attention {{.*}} with(%[[M]] : tensor<9x9xf32>) outs(%{{.*}} : tensor<2x9x3x8xf32>) {{.*}}init_order = array<i64: 0, 2, 1, 3>
+// CHECK: linalg.generic {{.*}} ins(%[[Y]] : tensor<2x9x3x8xf32>) outs(%{{.*}} : tensor<2x9x3x8xf16>)
+// CHECK: arith.truncf %{{.*}} fastmath<contract> : f32 to f16
+// CHECK-NOT: linalg.transpose
+func.func @half(%q: tensor<2x3x9x8xf32>, %k: tensor<2x3x8x9xf32>, %v: tensor<2x3x9x8xf32>, %m: tensor<9x9xf16>, %e0: tensor<2x3x9x9xf32>, %e1: tensor<2x3x9x8xf16>, %e2: tensor<2x9x3x8xf16>) -> tensor<2x9x3x8xf16> {
+  %1 = kernel.matmul ins(%q, %k : tensor<2x3x9x8xf32>, tensor<2x3x8x9xf32>) with(%m : tensor<9x9xf16>) outs(%e0 : tensor<2x3x9x9xf32>) {epilogue_maps = [affine_map<(b, h, s, t) -> (s, t)>]} -> tensor<2x3x9x9xf32> epilogue {
+  ^bb0(%acc: f32, %mask: f16):
+    %w = arith.extf %mask fastmath<contract> : f16 to f32
+    %s = arith.addf %acc, %w : f32
+    kernel.yield %s : f32
+  }
+  %2 = kernel.softmax ins(%1 : tensor<2x3x9x9xf32>) outs(%e0 : tensor<2x3x9x9xf32>) -> tensor<2x3x9x9xf32>
+  %3 = kernel.matmul ins(%2, %v : tensor<2x3x9x9xf32>, tensor<2x3x9x8xf32>) outs(%e1 : tensor<2x3x9x8xf16>) {epilogue_maps = []} -> tensor<2x3x9x8xf16> epilogue {
+  ^bb0(%acc: f32):
+    %r = arith.truncf %acc fastmath<contract> : f32 to f16
+    kernel.yield %r : f16
+  }
+  %4 = linalg.transpose ins(%3 : tensor<2x3x9x8xf16>) outs(%e2 : tensor<2x9x3x8xf16>) permutation = [0, 2, 1, 3]
+  return %4 : tensor<2x9x3x8xf16>
+}

@@ -51,3 +51,45 @@ func.func @broadcast(%x: tensor<40xf32>, %y: tensor<?x40xf32>, %e: tensor<40xf32
   } -> tensor<?x40xf32>
   return %1 : tensor<?x40xf32>
 }
+
+// -----
+
+// A value that one operator rounds for the next keeps its digits within a chain; what a Cast asked for is rounded.
+
+// CHECK-LABEL: func @half_chain
+// CHECK: linalg.generic
+// CHECK: %[[X:.*]] = arith.extf %{{.*}} fastmath<contract> : f16 to f32
+// CHECK: %[[E:.*]] = math.absf %[[X]] : f32
+// CHECK-NEXT: %[[S:.*]] = math.sqrt %[[E]] : f32
+// CHECK-NEXT: %[[C:.*]] = arith.truncf %[[S]] : f32 to f16
+// CHECK-NEXT: %[[B:.*]] = arith.extf %[[C]] : f16 to f32
+// CHECK-NEXT: linalg.yield %[[B]]
+#id = affine_map<(d0) -> (d0)>
+func.func @half_chain(%x: tensor<8xf16>) -> tensor<8xf32> {
+  %e0 = tensor.empty() : tensor<8xf16>
+  %e1 = tensor.empty() : tensor<8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<8xf16>) outs(%e0 : tensor<8xf16>) {
+  ^bb0(%a: f16, %o: f16):
+    %w = arith.extf %a fastmath<contract> : f16 to f32
+    %b = math.absf %w : f32
+    %r = arith.truncf %b fastmath<contract> : f32 to f16
+    linalg.yield %r : f16
+  } -> tensor<8xf16>
+  %1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%0 : tensor<8xf16>) outs(%e1 : tensor<8xf32>) {
+  ^bb0(%a: f16, %o: f32):
+    %w = arith.extf %a fastmath<contract> : f16 to f32
+    %b = math.sqrt %w : f32
+    linalg.yield %b : f32
+  } -> tensor<8xf32>
+  %2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%1 : tensor<8xf32>) outs(%e0 : tensor<8xf16>) {
+  ^bb0(%a: f32, %o: f16):
+    %r = arith.truncf %a : f32 to f16
+    linalg.yield %r : f16
+  } -> tensor<8xf16>
+  %3 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%2 : tensor<8xf16>) outs(%e1 : tensor<8xf32>) {
+  ^bb0(%a: f16, %o: f32):
+    %w = arith.extf %a : f16 to f32
+    linalg.yield %w : f32
+  } -> tensor<8xf32>
+  return %3 : tensor<8xf32>
+}

@@ -33,9 +33,7 @@ public:
       : code(code), op(op), input(body.operands[0]), output(body.operands[1]),
         rows(rows), columns(columns), element(output.elementType),
         sumElement(element) {
-    if (op.getKind() != kernel::PoolKind::Max && element.isF16())
-      sumElement = code.builder.getF32Type();
-    if (op.getKind() != kernel::PoolKind::Max && element.isBF16())
+    if (element.isF16() || element.isBF16())
       sumElement = code.builder.getF32Type();
     lanes =
         body.target.vectorBits / std::max(element.getIntOrFloatBitWidth(),
@@ -85,12 +83,12 @@ void Pool::emitRow(Index image, Index row) {
 Value Pool::initial() {
   if (op.getKind() != kernel::PoolKind::Max)
     return code.zeros(sumElement, lanes);
-  VectorType type = code.vectorType(element, lanes);
+  VectorType type = code.vectorType(sumElement, lanes);
   Attribute lowest;
-  if (auto floating = dyn_cast<FloatType>(element))
+  if (auto floating = dyn_cast<FloatType>(sumElement))
     lowest = code.builder.getFloatAttr(
-        element, llvm::APFloat::getInf(floating.getFloatSemantics(),
-                                       /*Negative=*/true));
+        sumElement, llvm::APFloat::getInf(floating.getFloatSemantics(),
+                                          /*Negative=*/true));
   else
     lowest = code.builder.getIntegerAttr(
         element,
@@ -104,6 +102,9 @@ Value Pool::initial() {
 Value Pool::combine(Value sum, Value x) {
   OpBuilder &builder = code.builder;
   bool floating = isa<FloatType>(element);
+  if (element != sumElement)
+    x = arith::ExtFOp::create(builder, code.loc,
+                              code.vectorType(sumElement, lanes), x);
   if (op.getKind() == kernel::PoolKind::Max) {
     if (floating)
       return arith::MaximumFOp::create(builder, code.loc, sum, x);
@@ -113,9 +114,6 @@ Value Pool::combine(Value sum, Value x) {
   }
   if (!floating)
     return arith::AddIOp::create(builder, code.loc, sum, x);
-  if (element != sumElement)
-    x = arith::ExtFOp::create(builder, code.loc,
-                              code.vectorType(sumElement, lanes), x);
   return arith::AddFOp::create(builder, code.loc, sum, x);
 }
 

@@ -72,9 +72,10 @@ struct LayerNorm : RewritePattern {
     if (meanOfLastDims(subtract->getOperand(1), axis) != x)
       return rewriter.notifyMatchFailure(op, "the mean is not subtracted");
     auto type = dyn_cast<RankedTensorType>(x.getType());
+    // Doubles are not normalised in f32.
     if (!type || op->getResult(0).getType() != type ||
-        !type.getElementType().isF32())
-      return rewriter.notifyMatchFailure(op, "not f32");
+        type.getElementTypeBitWidth() > 32)
+      return rewriter.notifyMatchFailure(op, "not f32, f16 or bf16");
     Operation *shifted = definedBy(root->getOperand(0), "Add");
     if (!shifted)
       return rewriter.notifyMatchFailure(op, "no epsilon");
@@ -90,8 +91,10 @@ struct LayerNorm : RewritePattern {
     if (llvm::any_of(dims, ShapedType::isDynamic))
       return rewriter.notifyMatchFailure(op, "the normalised dims vary");
     auto scaleType = RankedTensorType::get(dims, type.getElementType());
-    Value scale = createConstant(rewriter, op->getLoc(),
-                                 DenseElementsAttr::get(scaleType, 1.0f));
+    Value scale = createConstant(
+        rewriter, op->getLoc(),
+        DenseElementsAttr::get(
+            scaleType, rewriter.getFloatAttr(type.getElementType(), 1)));
     Value none = createNone(rewriter, op->getLoc());
     Type absent = NoneType::get(rewriter.getContext());
     Operation *fused = createOnnx(
