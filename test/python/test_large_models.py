@@ -1,9 +1,12 @@
 """Weights stay in the model's file: what compiling a large model costs, and weights beside it."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +33,20 @@ def large(tmp_path_factory) -> Path:
     return path
 
 
+# Run by an interpreter of its own: a process inherits the peak of the one that starts it, and pytest's may be large.
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 def peak_bytes(model: Path, library: Path) -> int:
-    process = subprocess.Popen([_compile.find_compiler(), str(model), "-o", str(library)])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss * 1024
+    """Compiles, and returns the most memory that the compiler held."""
+    command = [_compile.find_compiler(), str(model), "-o", str(library)]
+    process = subprocess.run([sys.executable, "-c", MEASURE, *command], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return int(process.stdout) * 1024
 
 
 def test_peak_memory(large: Path, tmp_path: Path) -> None:
@@ -99,6 +110,52 @@ def test_weights_beside_the_model(tmp_path: Path) -> None:
     at = np.array([0, rows - 1, 7])
     (y,) = onnxc.InferenceSession(library).run(None, {"at": at})
     np.testing.assert_array_equal(y, [first, last, np.zeros(columns, np.float32)])
+
+
+@pytest.fixture
+def passing_folder(tmp_path: Path) -> Iterator[Path]:
+    """Removed at once: pytest keeps its own, and gigabytes are too many."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
+def test_more_than_two_gigabytes(passing_folder: Path) -> None:
+    """Weights that no ModelProto can hold: a chain of matrices in a file beside the model. They are windows of one
+    random block, each a row further, so that no two are alike and the file is written fast."""
+    width, layers = 4096, 33
+    size = 4 * width * width
+    total = layers * size
+    assert total > 1 << 31
+    if shutil.disk_usage(passing_folder).free < 3 * total:
+        pytest.skip(f"the model and the library need {3 * total >> 30} GB of disk")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if memory < 4 * total:
+        pytest.skip(f"needs {4 * total >> 30} GB of memory")
+    block = np.random.default_rng(0).standard_normal((width + layers, width), np.float32) / 64
+    windows = [block[index : index + width] for index in range(layers)]
+    with open(passing_folder / "weights.bin", "wb") as file:
+        for window in windows:
+            window.tofile(file)
+    names = [f"x{i}" for i in range(layers + 1)]
+    nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(layers)]
+    ends = [(name, TensorProto.FLOAT, ["N", width]) for name in (names[0], names[-1])]
+    model = small_models.make_model(nodes, ends[:1], ends[1:])
+    for index in range(layers):
+        tensor = TensorProto(
+            name=f"w{index}", data_type=TensorProto.FLOAT, dims=[width, width], data_location=TensorProto.EXTERNAL
+        )
+        for key, value in {"location": "weights.bin", "offset": str(index * size), "length": str(size)}.items():
+            tensor.external_data.add(key=key, value=value)
+        model.graph.initializer.append(tensor)
+    (passing_folder / "model.onnx").write_bytes(model.SerializeToString())
+
+    assert peak_bytes(passing_folder / "model.onnx", passing_folder / "model.so") < 2.5 * total
+    x = np.random.default_rng(1).standard_normal((1, width), np.float32)
+    (y,) = onnxc.InferenceSession(str(passing_folder / "model.so")).run(None, {"x0": x})
+    expected = x
+    for window in windows:
+        expected = expected @ window
+    assert np.abs(y - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("stage", ["onnx", "graph", "tensor", "loops", "llvm", "asm"])
