@@ -2,12 +2,43 @@
 
 #include "compiler/emit/ModelInfo.h"
 #include "dialects/onnx/ElementTypes.h"
+#include "dialects/onnx/OnnxDialect.h"
 #include "runtime/include/onnxc/model_abi.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
 using namespace onnxc;
+
+/// What a type of the onnx dialect says; its kind is none for one that cannot
+/// be described.
+static ValueInfo infoOfType(Type type) {
+  ValueInfo info;
+  auto holds = [&](onnxc_value_kind kind, Type element) {
+    info.kind = kind;
+    info.element.push_back(infoOfType(element));
+    if (info.element.back().kind == ONNXC_KIND_NONE)
+      info.kind = ONNXC_KIND_NONE;
+  };
+  if (auto tensor = dyn_cast<TensorType>(type)) {
+    info.elemType = dataType(tensor.getElementType());
+    info.kind = info.elemType ? ONNXC_KIND_TENSOR : ONNXC_KIND_NONE;
+    if (!tensor.hasRank())
+      return info;
+    info.rank = tensor.getRank();
+    for (int64_t dim : tensor.getShape())
+      info.dims.push_back(ShapedType::isDynamic(dim) ? -1 : dim);
+    info.dimNames.resize(info.dims.size());
+  } else if (auto sequence = dyn_cast<op::SequenceType>(type)) {
+    holds(ONNXC_KIND_SEQUENCE, sequence.getElement());
+  } else if (auto optional = dyn_cast<op::OptionalType>(type)) {
+    holds(ONNXC_KIND_OPTIONAL, optional.getElement());
+  } else if (auto map = dyn_cast<op::MapType>(type)) {
+    holds(ONNXC_KIND_MAP, map.getValue());
+    info.elemType = dataType(map.getKey());
+  }
+  return info;
+}
 
 static FailureOr<ValueInfo> valueInfo(func::FuncOp function, Type type,
                                       DictionaryAttr attributes, StringRef kind,
@@ -19,14 +50,26 @@ static FailureOr<ValueInfo> valueInfo(func::FuncOp function, Type type,
     return function.emitError() << kind << " '" << info.name << "' has type "
                                 << type << ": " << reason;
   };
+  auto boxed = attributes ? attributes.getAs<TypeAttr>("onnx.type") : nullptr;
+  if (boxed) {
+    std::string name = std::move(info.name);
+    info = infoOfType(boxed.getValue());
+    info.name = std::move(name);
+    if (info.kind == ONNXC_KIND_NONE)
+      return refuse("values of this type cannot be a model's inputs and "
+                    "outputs yet");
+    return info;
+  }
+  info.kind = ONNXC_KIND_TENSOR;
   auto shaped = dyn_cast<ShapedType>(type);
   if (!shaped || !isa<TensorType, MemRefType>(type))
-    return refuse("only tensors can be a model's inputs and outputs yet");
+    return refuse("values of this type cannot be a model's inputs and outputs "
+                  "yet");
   auto elemType =
       attributes ? attributes.getAs<IntegerAttr>("onnx.elem_type") : nullptr;
   info.elemType =
       elemType ? elemType.getInt() : dataType(shaped.getElementType());
-  if (info.elemType == ONNXC_UNDEFINED || info.elemType == ONNXC_STRING)
+  if (info.elemType == ONNXC_UNDEFINED)
     return refuse("this element type is not supported");
   if (attributes)
     info.defaultValue = attributes.getAs<ElementsAttr>("onnx.default");

@@ -14,11 +14,13 @@ namespace onnxc {
 /// An input or output; becomes an onnxc_value_info.
 struct ValueInfo {
   std::string name;
+  uint32_t kind = 0;                 ///< onnxc_value_kind
   int32_t elemType = 0;              ///< onnxc_elem_type
   int64_t rank = -1;                 ///< -1: any
   std::vector<int64_t> dims;         ///< -1: known at run time
   std::vector<std::string> dimNames; ///< empty: none
   mlir::ElementsAttr defaultValue;   ///< of an overridable initializer
+  std::vector<ValueInfo> element;    ///< what it holds, unless a tensor
 };
 
 /// A kernel that reports its time; becomes an onnxc_kernel_info.
@@ -38,8 +40,9 @@ struct ModelInfo {
   std::vector<KernelInfo> kernels; ///< empty unless profiled
 
   /// Reads it off func.func @main (types, onnx.name, onnx.dims,
-  /// onnx.elem_type, onnx.default) and the module's attributes, while they
-  /// are there. Emits an error for what cannot be at a model's boundary.
+  /// onnx.elem_type, onnx.type, onnx.default) and the module's attributes,
+  /// while they are there. Emits an error for what cannot be at a model's
+  /// boundary.
   static mlir::FailureOr<ModelInfo> fromModule(mlir::ModuleOp module);
 
   /// Reads `kernels` off the attribute that profile-kernels leaves.

@@ -89,11 +89,15 @@ static Constant *valueInfo(TableBuilder &build, const ValueInfo &info) {
   for (const std::string &name : info.dimNames)
     names.push_back(name.empty() ? build.null() : build.text(name));
   Type *i64 = Type::getInt64Ty(build.context);
-  return build.record({build.text(info.name), build.i32(ONNXC_KIND_TENSOR),
-                       build.i32(info.elemType), build.i64(info.rank),
-                       build.array(i64, dims, "onnxc_dims"),
-                       build.array(build.pointer, names, "onnxc_dim_names"),
-                       build.i32(info.defaultValue ? 1 : 0), build.i32(0)});
+  Constant *element = build.null();
+  if (!info.element.empty())
+    element = build.variable(valueInfo(build, info.element.front()),
+                             "onnxc_element_info", true);
+  return build.record(
+      {build.text(info.name), build.i32(info.kind), build.i32(info.elemType),
+       build.i64(info.rank), build.array(i64, dims, "onnxc_dims"),
+       build.array(build.pointer, names, "onnxc_dim_names"),
+       build.i32(info.defaultValue ? 1 : 0), build.i32(0), element});
 }
 
 static Constant *valueInfos(TableBuilder &build,

@@ -144,6 +144,30 @@ def StackLoopSequences : Pass<"onnx-stack-loop-sequences", "mlir::func::FuncOp">
   }];
 }
 
+def InferSequenceTypes : Pass<"onnx-infer-sequence-types", "mlir::func::FuncOp"> {
+  let summary = "Finds the rank and dims of what sequences and optionals hold";
+  let description = [{
+    What is read from a sequence must have a rank when it is compiled, but an
+    empty sequence and the variables of a loop often declare none. The type of
+    a sequence's elements becomes what all tensors that are put into it have in
+    common, and what is read from it gets that type.
+
+    ```mlir
+    %e = onnx.SequenceEmpty() : () -> !onnx.seq<tensor<*xf32>>
+    %s = onnx.SequenceInsert(%e, %x, %none) : (..., tensor<?x4xf32>, none) -> !onnx.seq<tensor<*xf32>>
+    %y = onnx.SequenceAt(%s, %i) : (...) -> tensor<*xf32>
+    ```
+    becomes
+    ```mlir
+    %s = onnx.SequenceInsert(%e, %x, %none) : (..., tensor<?x4xf32>, none) -> !onnx.seq<tensor<?x4xf32>>
+    %y = onnx.SequenceAt(%s, %i) : (...) -> tensor<?x4xf32>
+    ```
+    A tensor whose rank is not known yet says nothing: the pass runs again when
+    inference has gone on from its results. The generated code checks what it
+    reads.
+  }];
+}
+
 def FoldBatchNorm : Pass<"onnx-fold-batchnorm", "mlir::func::FuncOp"> {
   let summary = "Turns BatchNormalization with constant statistics into Mul and Add";
   let description = [{

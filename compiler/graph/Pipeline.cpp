@@ -36,6 +36,11 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   add(createFoldSequences());
   add(createCSEPass());
   add(createInferShapes());
+  // What is put into a sequence may follow from what is read from one.
+  for (int round = 0; round < 3; ++round) {
+    add(createInferSequenceTypes());
+    add(createInferShapes());
+  }
 }
 
 void onnxc::registerGraphPipeline() {

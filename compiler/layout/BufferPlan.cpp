@@ -313,6 +313,8 @@ void Planner::claimOutputs() {
   OpBuilder builder(terminator);
   DenseMap<Operation *, int64_t> claimed;
   for (OpOperand &operand : terminator->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
     memref::AllocOp alloc = wholeAlloc(operand.get());
     if (!alloc || alloc->getBlock() != block || claimed.contains(alloc) ||
         !dimsKnownAt(alloc, operand.get())) {

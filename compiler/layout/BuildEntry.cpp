@@ -47,8 +47,8 @@ static Value bytes(OpBuilder &builder, memref::AllocOp alloc) {
 static LogicalResult flattenRegions(func::FuncOp main) {
   DenseSet<Operation *> flatten;
   main.walk([&](Operation *op) {
-    if (!isa<memref::AllocOp, cf::AssertOp, kernel::CheckOp, kernel::ReserveOp>(
-            op))
+    if (!isa<memref::AllocOp, cf::AssertOp, kernel::CheckOp, kernel::ReserveOp,
+             kernel::NewBoxOp, kernel::MakeValueOp>(op))
       return;
     for (Operation *parent = op->getParentOp(); parent != main;
          parent = parent->getParentOp())
@@ -145,7 +145,18 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
   llvm::StringMap<Value> namedDims;
   for (BlockArgument argument : main.getArguments()) {
     unsigned number = argument.getArgNumber();
-    auto type = cast<MemRefType>(argument.getType());
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (!type) {
+      OpBuilder behindSizes(plan.sizesEnd->getBlock(),
+                            ++plan.sizesEnd->getIterator());
+      Value position = arith::ConstantIndexOp::create(behindSizes, loc, number);
+      argument.replaceAllUsesWith(
+          kernel::MakeValueOp::create(behindSizes, loc,
+                                      behindSizes.getIndexType(), "input",
+                                      position, StringAttr())
+              .getBoxed());
+      continue;
+    }
     auto names = main.getArgAttrOfType<ArrayAttr>(number, "onnx.dims");
     SmallVector<Value> sizes;
     for (int64_t i = 0; i < type.getRank(); ++i) {
@@ -219,6 +230,12 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
   block->erase();
   for (func::ReturnOp terminator : terminators) {
     builder.setInsertionPoint(terminator);
+    for (OpOperand &operand : terminator->getOpOperands())
+      if (operand.get().getType().isIndex())
+        kernel::MakeValueOp::create(
+            builder, loc, builder.getIndexType(), "output",
+            ValueRange{index(operand.getOperandNumber()), operand.get()},
+            StringAttr());
     Value ok =
         arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0));
     terminator->setOperands(ok);
@@ -226,6 +243,7 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
   builder.setInsertionPoint(plan.sizesEnd);
   entry.returnIfNull(builder, loc, pointers);
   buildSlots(entry, plan);
+  buildValues(entry, plan.sizesEnd);
   for (Buffer &buffer : plan.buffers) {
     memref::AllocOp alloc = buffer.alloc;
     if (!alloc.use_empty() && (buffer.output || !buffer.sizeKnownAtEntry)) {

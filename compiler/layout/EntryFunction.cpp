@@ -109,8 +109,9 @@ Value EntryFunction::call(OpBuilder &builder, Location loc, StringRef name,
       .getResult(0);
 }
 
-Value EntryFunction::callOutput(OpBuilder &builder, Location loc, int64_t index,
-                                ValueRange dims) {
+/// The address of `dims` in memory of the function's.
+Value EntryFunction::dimsArray(OpBuilder &builder, Location loc,
+                               ValueRange dims) {
   Value array;
   {
     OpBuilder::InsertionGuard guard(builder);
@@ -126,9 +127,46 @@ Value EntryFunction::callOutput(OpBuilder &builder, Location loc, int64_t index,
         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
     LLVM::StoreOp::create(builder, loc, dim, address);
   }
+  return array;
+}
+
+Value EntryFunction::callOutput(OpBuilder &builder, Location loc, int64_t index,
+                                ValueRange dims) {
   return call(builder, loc, "onnxc_shell_output", pointerType(builder),
               {frame(), constant64(builder, loc, index),
-               constant64(builder, loc, dims.size()), array});
+               constant64(builder, loc, dims.size()),
+               dimsArray(builder, loc, dims)});
+}
+
+Value EntryFunction::callValue(OpBuilder &builder, Location loc,
+                               StringRef function, Type result,
+                               ValueRange operands) {
+  SmallVector<Value> arguments{frame()};
+  for (Value operand : operands)
+    arguments.push_back(arith::IndexCastOp::create(
+        builder, loc, builder.getI64Type(), operand));
+  return call(builder, loc, ("onnxc_shell_value_" + function).str(), result,
+              arguments);
+}
+
+Value EntryFunction::callNewBox(OpBuilder &builder, Location loc,
+                                int64_t elemType, ValueRange dims) {
+  return call(builder, loc, "onnxc_shell_value_tensor", pointerType(builder),
+              {frame(), constant64(builder, loc, elemType),
+               constant64(builder, loc, dims.size()),
+               dimsArray(builder, loc, dims)});
+}
+
+Value EntryFunction::boxBytes(OpBuilder &builder, Location loc, Value pointer) {
+  Value data = field(builder, loc, pointerType(builder), pointer,
+                     static_cast<int64_t>(offsetof(onnxc_value, data)));
+  return bytesAt(builder, loc, data);
+}
+
+Value EntryFunction::callStrings(OpBuilder &builder, Location loc, Value texts,
+                                 int64_t count) {
+  return call(builder, loc, "onnxc_shell_strings", pointerType(builder),
+              {frame(), texts, constant64(builder, loc, count)});
 }
 
 Value EntryFunction::callWorkspace(OpBuilder &builder, Location loc,
@@ -210,29 +248,31 @@ void EntryFunction::returnIfNull(OpBuilder &builder, Location loc,
     branch(builder, loc, good, statusBlock(loc));
 }
 
-void EntryFunction::returnUnless(OpBuilder &builder, Location loc,
-                                 Value condition, StringRef message,
-                                 ValueRange values) {
+Value EntryFunction::text(OpBuilder &builder, Location loc, StringRef value) {
   LLVM::GlobalOp global;
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(module.getBody());
-    std::string text = message.str();
-    text.push_back('\0');
-    auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), text.size());
+    std::string bytes = value.str();
+    bytes.push_back('\0');
+    auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size());
     global = LLVM::GlobalOp::create(
         builder, loc, type, /*isConstant=*/true, LLVM::Linkage::Private,
-        ("onnxc_message_" + Twine(messages++)).str(),
-        builder.getStringAttr(text));
+        ("onnxc_text_" + Twine(texts++)).str(), builder.getStringAttr(bytes));
   }
+  return LLVM::AddressOfOp::create(builder, loc, pointerType(builder),
+                                   global.getSymName());
+}
+
+void EntryFunction::returnUnless(OpBuilder &builder, Location loc,
+                                 Value condition, StringRef message,
+                                 ValueRange values) {
   Block *failBlock;
   {
     OpBuilder::InsertionGuard guard(builder);
     failBlock = builder.createBlock(&entry.getBody(), entry.getBody().end());
-    Value address = LLVM::AddressOfOp::create(
-        builder, loc, pointerType(builder), global.getSymName());
     Type i64 = builder.getI64Type();
-    SmallVector<Value> arguments = {frame(), address};
+    SmallVector<Value> arguments = {frame(), text(builder, loc, message)};
     for (Value value : values)
       arguments.push_back(arith::IndexCastOp::create(builder, loc, i64, value));
     while (arguments.size() < 4)

@@ -47,6 +47,24 @@ public:
                           mlir::Value slots, mlir::Value slot,
                           mlir::Value offset, mlir::Value bytes);
 
+  /// The shell's `function` of boxed values, applied to `operands` (of type
+  /// index): a value's address, which may be null, or an i64.
+  mlir::Value callValue(mlir::OpBuilder &builder, mlir::Location loc,
+                        llvm::StringRef function, mlir::Type result,
+                        mlir::ValueRange operands);
+  /// A boxed tensor of `dims` (of type i64); may be null.
+  mlir::Value callNewBox(mlir::OpBuilder &builder, mlir::Location loc,
+                         int64_t elemType, mlir::ValueRange dims);
+  /// The elements of the boxed tensor at `pointer`, as memref<?xi8>.
+  mlir::Value boxBytes(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value pointer);
+  /// The addresses of strings that lie at `texts`; may be null.
+  mlir::Value callStrings(mlir::OpBuilder &builder, mlir::Location loc,
+                          mlir::Value texts, int64_t count);
+  /// The address of a constant text.
+  mlir::Value text(mlir::OpBuilder &builder, mlir::Location loc,
+                   llvm::StringRef value);
+
   /// memref<?xi8> at `pointer`.
   static mlir::Value bytesAt(mlir::OpBuilder &builder, mlir::Location loc,
                              mlir::Value pointer);
@@ -64,6 +82,8 @@ public:
 private:
   mlir::Value field(mlir::OpBuilder &builder, mlir::Location loc,
                     mlir::Type type, mlir::Value base, int64_t offset);
+  mlir::Value dimsArray(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::ValueRange dims);
   mlir::Value call(mlir::OpBuilder &builder, mlir::Location loc,
                    llvm::StringRef name, mlir::Type result,
                    mlir::ValueRange arguments);
@@ -75,8 +95,12 @@ private:
   mlir::ModuleOp module;
   mlir::func::FuncOp entry;
   mlir::Block *status = nullptr;
-  unsigned messages = 0;
+  unsigned texts = 0;
 };
+
+/// Turns the operations on boxed values and strings into calls of the shell.
+/// What needs memory but nothing else of the program goes before `begin`.
+void buildValues(EntryFunction &entry, mlir::Operation *begin);
 
 } // namespace onnxc
 

@@ -1,7 +1,7 @@
 //===- KernelBufferization.cpp - Buffers of the kernel dialect ------------===//
 //
 // External models of BufferizableOpInterface: kernels write their init without
-// reading it, weights are read-only, slots hold copies.
+// reading it, weights are read-only, slots and boxed values hold copies.
 //
 //===----------------------------------------------------------------------===//
 
@@ -186,6 +186,120 @@ struct SlotReadModel
   }
 };
 
+/// Constants: memory that nothing writes.
+struct StringsModel
+    : public BufferizableOpInterface::ExternalModel<StringsModel,
+                                                    kernel::StringsOp> {
+  bool isWritable(Operation *op, Value value,
+                  const AnalysisState &state) const {
+    return false;
+  }
+
+  AliasingOpOperandList
+  getAliasingOpOperands(Operation *op, Value value,
+                        const AnalysisState &state) const {
+    return {};
+  }
+
+  FailureOr<BufferLikeType>
+  getBufferType(Operation *op, Value value, const BufferizationOptions &options,
+                const BufferizationState &state,
+                SmallVector<Value> &invocationStack) const {
+    return contiguousType(value);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto strings = cast<kernel::StringsOp>(op);
+    FailureOr<BufferLikeType> type = contiguousType(strings.getTensor());
+    if (failed(type))
+      return failure();
+    Value buffer = kernel::StringsOp::create(rewriter, op->getLoc(), *type,
+                                             strings.getValues());
+    replaceOpWithBufferizedValues(rewriter, op, buffer);
+    return success();
+  }
+};
+
+/// Reads its tensor and copies it to memory that no tensor is.
+struct BoxModel
+    : public BufferizableOpInterface::ExternalModel<BoxModel, kernel::BoxOp> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
+                              const AnalysisState &state) const {
+    return true;
+  }
+
+  bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand,
+                               const AnalysisState &state) const {
+    return false;
+  }
+
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand,
+                                      const AnalysisState &state) const {
+    return {};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto box = cast<kernel::BoxOp>(op);
+    FailureOr<Value> source =
+        getBuffer(rewriter, box.getTensor(), options, state);
+    FailureOr<BufferLikeType> type = contiguousType(box.getTensor());
+    if (failed(source) || failed(type))
+      return failure();
+    SmallVector<Value> sizes;
+    auto memref = cast<MemRefType>(*type);
+    for (int64_t i = 0; i < memref.getRank(); ++i)
+      if (memref.isDynamicDim(i))
+        sizes.push_back(
+            memref::DimOp::create(rewriter, op->getLoc(), *source, i));
+    auto boxed = kernel::NewBoxOp::create(rewriter, op->getLoc(),
+                                          rewriter.getIndexType(), memref,
+                                          sizes, box.getElemType());
+    memref::CopyOp::create(rewriter, op->getLoc(), *source, boxed.getBuffer());
+    rewriter.replaceOp(op, boxed.getBoxed());
+    return success();
+  }
+};
+
+/// Its result is memory that nothing writes again.
+struct UnboxModel
+    : public BufferizableOpInterface::ExternalModel<UnboxModel,
+                                                    kernel::UnboxOp> {
+  bool isWritable(Operation *op, Value value,
+                  const AnalysisState &state) const {
+    return false;
+  }
+
+  AliasingOpOperandList
+  getAliasingOpOperands(Operation *op, Value value,
+                        const AnalysisState &state) const {
+    return {};
+  }
+
+  FailureOr<BufferLikeType>
+  getBufferType(Operation *op, Value value, const BufferizationOptions &options,
+                const BufferizationState &state,
+                SmallVector<Value> &invocationStack) const {
+    return contiguousType(value);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto unbox = cast<kernel::UnboxOp>(op);
+    FailureOr<BufferLikeType> type = contiguousType(unbox.getTensor());
+    if (failed(type))
+      return failure();
+    Value buffer = kernel::UnboxOp::create(rewriter, op->getLoc(), *type,
+                                           unbox.getBoxed(), unbox.getSizes());
+    replaceOpWithBufferizedValues(rewriter, op, buffer);
+    return success();
+  }
+};
+
 } // namespace
 
 void onnxc::registerKernelBufferization(DialectRegistry &registry) {
@@ -193,6 +307,9 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
     kernel::WeightOp::attachInterface<WeightModel>(*context);
     kernel::SlotWriteOp::attachInterface<SlotWriteModel>(*context);
     kernel::SlotReadOp::attachInterface<SlotReadModel>(*context);
+    kernel::StringsOp::attachInterface<StringsModel>(*context);
+    kernel::BoxOp::attachInterface<BoxModel>(*context);
+    kernel::UnboxOp::attachInterface<UnboxModel>(*context);
     kernel::MatmulOp::attachInterface<KernelModel<kernel::MatmulOp>>(*context);
     kernel::ConvOp::attachInterface<KernelModel<kernel::ConvOp>>(*context);
     kernel::WinogradInputOp::attachInterface<

@@ -39,6 +39,15 @@ Value onnxc::onlyElement(Lowering &l, Value onnx, StringRef what) {
   return tensor::ExtractOp::create(l.b, l.loc, l.value(onnx), first);
 }
 
+OpFoldResult onnxc::onlyIndex(Lowering &l, Value onnx, StringRef what) {
+  if (auto known = l.elements(onnx); known && known->size() == 1)
+    return known->front();
+  Value element = onlyElement(l, onnx, what);
+  if (!element)
+    return {};
+  return getAsOpFoldResult(Scalars{l.b, l.loc}.toIndex(element));
+}
+
 RankedTensorType onnxc::loweredType(Lowering &l, Value onnx) {
   SmallVector<int64_t> shape;
   for (int64_t axis = 0; axis < l.rank(onnx); ++axis) {
@@ -50,6 +59,8 @@ RankedTensorType onnxc::loweredType(Lowering &l, Value onnx) {
 
 LogicalResult onnxc::fits(Lowering &l, Value from, Value to,
                           const Twine &what) {
+  if (isBoxed(from.getType()) && isBoxed(to.getType()))
+    return success();
   auto have = dyn_cast<RankedTensorType>(from.getType());
   auto want = dyn_cast<RankedTensorType>(to.getType());
   if (have && want && have.getElementType() == want.getElementType() &&
@@ -98,7 +109,10 @@ static LogicalResult takeBranch(Lowering &l, OnnxNode n, Block &branch) {
     if (Value result = n.out(i)) {
       if (failed(fits(l, yielded, result, "output " + Twine(i))))
         return failure();
-      l.set(result, l.value(yielded));
+      if (isBoxed(result.getType()))
+        l.bind(result, l.value(yielded));
+      else
+        l.set(result, l.value(yielded));
     }
   return success();
 }
@@ -117,8 +131,10 @@ static LogicalResult lowerBranch(Lowering &l, OnnxNode n, Block &branch,
       yielded.push_back(l.value(value));
   for (auto [value, type, destination] :
        llvm::zip_equal(yielded, types, destinations))
-    value = destination ? writeInto(l, value, destination)
-                        : castTo(l, ownCopy(l, value), type);
+    if (destination)
+      value = writeInto(l, value, destination);
+    else if (isa<TensorType>(type))
+      value = castTo(l, ownCopy(l, value), type);
   scf::YieldOp::create(l.b, l.loc, yielded);
   return success();
 }
@@ -148,11 +164,16 @@ static LogicalResult lowerIf(Lowering &l, OnnxNode n) {
       if (failed(fits(l, branch->getTerminator()->getOperand(i), result,
                       "output " + Twine(i) + " of a branch")))
         return failure();
+    results.push_back(result);
+    if (isBoxed(result.getType())) {
+      destinations.push_back(nullptr);
+      types.push_back(l.b.getIndexType());
+      continue;
+    }
     Dims dims = l.knownDims(result);
     Value target;
     if (llvm::all_of(dims, [](OpFoldResult dim) { return !!dim; }))
       target = destination(l, signless(l.elementType(result)), dims);
-    results.push_back(result);
     destinations.push_back(target);
     types.push_back(target ? target.getType() : Type(loweredType(l, result)));
   }
@@ -170,8 +191,12 @@ static LogicalResult lowerIf(Lowering &l, OnnxNode n) {
                          destinations)))
     return failure();
   for (auto [result, value] :
-       llvm::zip_equal(results, conditional.getResults()))
-    l.set(result, value);
+       llvm::zip_equal(results, conditional.getResults())) {
+    if (isBoxed(result.getType()))
+      l.bind(result, value);
+    else
+      l.set(result, value);
+  }
   return success();
 }
 

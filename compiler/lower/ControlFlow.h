@@ -17,11 +17,15 @@ mlir::Block *subgraph(mlir::Region &region);
 /// or checked when the model runs. Null after `refuse`.
 mlir::Value onlyElement(Lowering &l, mlir::Value onnx, llvm::StringRef what);
 
+/// The same as an index; null after `refuse`.
+mlir::OpFoldResult onlyIndex(Lowering &l, mlir::Value onnx,
+                             llvm::StringRef what);
+
 /// The signless type with the static dims that are known of `onnx`.
 mlir::RankedTensorType loweredType(Lowering &l, mlir::Value onnx);
 
 /// Whether a value like `from` can be handed on as one like `to`: both tensors
-/// of one element type and rank. Refuses otherwise.
+/// of one element type and rank, or both boxed. Refuses otherwise.
 mlir::LogicalResult fits(Lowering &l, mlir::Value from, mlir::Value to,
                          const llvm::Twine &what);
 
@@ -75,8 +79,8 @@ private:
   struct Carried {
     mlir::BlockArgument argument;
     mlir::Value yielded, result;
-    mlir::RankedTensorType type;
-    mlir::Value slots[2]; ///< null: in place
+    mlir::RankedTensorType type; ///< null: boxed, handed on as it is
+    mlir::Value slots[2];        ///< null: in place
   };
   struct Stacked {
     mlir::Value yielded, result;

@@ -38,6 +38,11 @@ LogicalResult LoopValues::carry(Value operand, BlockArgument argument,
   for (Value other : {operand, yielded, result})
     if (other && failed(fits(l, other, argument, what)))
       return failure();
+  if (isBoxed(argument.getType())) {
+    first.push_back(l.value(operand));
+    carried.push_back({argument, yielded, result, nullptr, {}});
+    return success();
+  }
   Carried value{argument, yielded, result, loweredType(l, argument), {}};
   // Dims that an iteration may change are symbols of the argument itself,
   // which nothing outside knows.
@@ -136,7 +141,7 @@ SmallVector<Value> LoopValues::leave() {
       arguments = arguments.drop_front(dynamicDims(value.type));
       continue;
     }
-    if (tensor != arguments.front() && showsArgument(tensor))
+    if (value.type && tensor != arguments.front() && showsArgument(tensor))
       tensor = ownCopy(l, tensor);
     result.push_back(tensor);
     arguments = arguments.drop_front();
@@ -158,7 +163,7 @@ SmallVector<Value> LoopValues::leave() {
       next += dynamicDims(value.type);
       continue;
     }
-    if (result[next] != current[next])
+    if (value.type && result[next] != current[next])
       result[next] = writeInto(l, result[next], current[next]);
     ++next;
   }
@@ -226,7 +231,9 @@ void LoopValues::finish(Value count, ValueRange last) {
                                                     last.take_front(used))
                              .getTensor()
                        : last.front();
-    if (value.result)
+    if (value.result && !value.type)
+      l.bind(value.result, tensor);
+    else if (value.result)
       l.set(value.result, tensor);
     last = last.drop_front(used);
   }

@@ -21,17 +21,6 @@ struct Trips {
 
 } // namespace
 
-/// The only element as an index; null after `refuse`.
-static OpFoldResult onlyIndex(Lowering &l, Value onnx, StringRef what) {
-  if (auto known = l.elements(onnx); known && known->size() == 1)
-    return known->front();
-  Value element = onlyElement(l, onnx, what);
-  if (!element)
-    return {};
-  Scalars s{l.b, l.loc};
-  return s.toIndex(element);
-}
-
 static std::optional<int64_t> constantScalar(Lowering &l, Value onnx) {
   auto known = l.integers(onnx);
   return known && known->size() == 1 ? std::optional(known->front())

@@ -64,6 +64,8 @@ static LoweringTable makeTable() {
   addLinearModels(table);
   addLoops(table);
   addTreeEnsembles(table);
+  addSequences(table);
+  addOptionals(table);
   return table;
 }
 
@@ -73,9 +75,11 @@ bool onnxc::hasLowering(StringRef operation) {
   return table.lookup(operation) != nullptr;
 }
 
-/// The signless tensor type, or null with an error where there is none.
-static RankedTensorType loweredType(func::FuncOp function, Type type,
-                                    const Twine &what) {
+/// The type that a value is lowered to, or null with an error where there is
+/// none.
+static Type loweredType(func::FuncOp function, Type type, const Twine &what) {
+  if (isBoxed(type))
+    return IndexType::get(function.getContext());
   if (isa<UnrankedTensorType>(type)) {
     function.emitError() << what
                          << " has a rank that is not known when compiling, "
@@ -92,8 +96,16 @@ static RankedTensorType loweredType(func::FuncOp function, Type type,
                                signless(tensor.getElementType()));
 }
 
-static Type elementOf(Type tensor) {
-  return cast<RankedTensorType>(tensor).getElementType();
+/// The element type of a tensor; null for other types.
+static Type elementOf(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? tensor.getElementType() : Type();
+}
+
+/// Bits of an element that shares a byte with others at the boundary, else 0.
+static int64_t sharedBits(Type type) {
+  Type element = elementOf(type);
+  return element ? packedBits(element) : 0;
 }
 
 static std::string boundaryName(StringRef kind, DictionaryAttr attributes,
@@ -104,11 +116,15 @@ static std::string boundaryName(StringRef kind, DictionaryAttr attributes,
   return (kind + " '" + name.getValue() + "'").str();
 }
 
-static DictionaryAttr withElementType(DictionaryAttr attributes, Type type) {
+/// What lowering takes from a type: signedness, or all of a boxed value's.
+static DictionaryAttr withOnnxType(DictionaryAttr attributes, Type type) {
   MLIRContext *context = type.getContext();
   NamedAttrList list(attributes);
-  list.set("onnx.elem_type", IntegerAttr::get(IntegerType::get(context, 64),
-                                              dataType(elementOf(type))));
+  if (isBoxed(type))
+    list.set("onnx.type", TypeAttr::get(type));
+  else
+    list.set("onnx.elem_type", IntegerAttr::get(IntegerType::get(context, 64),
+                                                dataType(elementOf(type))));
   return list.getDictionary(context);
 }
 
@@ -137,7 +153,7 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       inputs.push_back(loweredType(
           function, type, boundaryName("input", inputAttributes[i], i)));
-      if (inputs.back() && packedBits(elementOf(type)) && inputAttributes[i] &&
+      if (inputs.back() && sharedBits(type) && inputAttributes[i] &&
           inputAttributes[i].get("onnx.default")) {
         function.emitError() << boundaryName("input", inputAttributes[i], i)
                              << " has a default of type " << type
@@ -161,18 +177,19 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     Block *entry = lowered.addEntryBlock();
     Lowering lowering(table, shapes, lowered);
     for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
-      lowered.setArgAttrs(
-          i, withElementType(inputAttributes[i], argument.getType()));
+      lowered.setArgAttrs(i,
+                          withOnnxType(inputAttributes[i], argument.getType()));
     }
     for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
-      lowered.setResultAttrs(i, withElementType(resultAttributes[i], type));
+      lowered.setResultAttrs(i, withOnnxType(resultAttributes[i], type));
 
     Block &body = function.getBody().front();
     lowering.b.setInsertionPointToEnd(entry);
     for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
       Value tensor = entry->getArgument(i);
-      if (Type element = elementOf(argument.getType()); packedBits(element))
-        tensor = unpackElements(lowering, tensor, element);
+      if (sharedBits(argument.getType()))
+        tensor =
+            unpackElements(lowering, tensor, elementOf(argument.getType()));
       lowering.bind(argument, tensor);
     }
     if (failed(lowering.lowerBlock(body))) {
@@ -183,8 +200,8 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     for (auto [i, result] :
          llvm::enumerate(body.getTerminator()->getOperands())) {
       Value tensor = lowering.value(result);
-      if (Type element = elementOf(result.getType()); packedBits(element))
-        tensor = packElements(lowering, tensor, element);
+      if (sharedBits(result.getType()))
+        tensor = packElements(lowering, tensor, elementOf(result.getType()));
       if (tensor.getType() != results[i])
         tensor = tensor::CastOp::create(lowering.b, lowering.loc, results[i],
                                         tensor);

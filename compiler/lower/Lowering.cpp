@@ -311,6 +311,8 @@ Value Lowering::value(Value onnx) {
     values[onnx] = tensor;
     return tensor;
   }
+  if (isBoxed(onnx.getType()))
+    return index(0); // an unlowered producer, as below
   auto type = cast<RankedTensorType>(onnx.getType());
   auto known = shapes.elements(onnx);
   if (!known) {
@@ -522,9 +524,24 @@ OpFoldResult Lowering::product(ArrayRef<OpFoldResult> dims) {
 // The walk
 //===----------------------------------------------------------------------===//
 
+/// Whether the tensors in a sequence, optional or map can be lowered.
+static bool isLoweredBoxed(Type type) {
+  if (auto sequence = dyn_cast<op::SequenceType>(type))
+    return isLoweredBoxed(sequence.getElement());
+  if (auto optional = dyn_cast<op::OptionalType>(type))
+    return isLoweredBoxed(optional.getElement());
+  if (auto map = dyn_cast<op::MapType>(type))
+    return isLowered(map.getKey()) && isLoweredBoxed(map.getValue());
+  auto tensor = dyn_cast<TensorType>(type);
+  return tensor && isLowered(tensor.getElementType()) &&
+         !packedBits(tensor.getElementType());
+}
+
 LogicalResult Lowering::checkTypes(Operation *op) {
   auto check = [&](Value value) -> LogicalResult {
     if (op::isNone(value))
+      return success();
+    if (isBoxed(value.getType()) && isLoweredBoxed(value.getType()))
       return success();
     auto tensor = dyn_cast<TensorType>(value.getType());
     if (!tensor) {

@@ -338,6 +338,9 @@ bool isUnsigned(mlir::Type type);
 /// A tensor type with the static dims among `dims`.
 mlir::RankedTensorType tensorType(mlir::Type element,
                                   llvm::ArrayRef<mlir::OpFoldResult> dims);
+/// Whether values of the type are no tensors: they are lowered to the address
+/// of a boxed value (kernel dialect), an index.
+bool isBoxed(mlir::Type type);
 /// Whether tensors of the element type can be lowered.
 bool isLowered(mlir::Type type);
 /// Brings a negative axis into range; nullopt when it is out of range.
@@ -382,6 +385,9 @@ void addTensorScatter(LoweringTable &table);
 void addTermFrequencies(LoweringTable &table);
 void addUnique(LoweringTable &table);
 void addLoops(LoweringTable &table);
+void addSequences(LoweringTable &table);
+void addOptionals(LoweringTable &table);
+void addStrings(LoweringTable &table);
 
 } // namespace onnxc
 

@@ -223,6 +223,16 @@ LogicalResult SlotReadOp::verify() {
   return verifySizes(*this, getTensor().getType(), getSizes());
 }
 
+LogicalResult NewBoxOp::verify() {
+  return verifySizes(*this, cast<ShapedType>(getBuffer().getType()),
+                     getSizes());
+}
+
+LogicalResult UnboxOp::verify() {
+  return verifySizes(*this, cast<ShapedType>(getTensor().getType()),
+                     getSizes());
+}
+
 LogicalResult ReserveOp::verify() {
   return verifySizes(*this, cast<ShapedType>(getBuffer().getType()),
                      getSizes());

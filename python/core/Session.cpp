@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Arrays.h"
+#include "Values.h"
 
 #include "onnxc/c_api.h"
 
@@ -103,21 +104,13 @@ nb::object describe(const onnxc_value_info &info) {
     else
       dims.append(nb::none());
   }
-  std::string type = onnxc_elem_type_name(info.elem_type);
-  switch (info.kind) {
-  case ONNXC_KIND_SPARSE_TENSOR:
-    type = "sparse_tensor(" + type + ")";
-    break;
-  case ONNXC_KIND_SEQUENCE:
-    type = "seq(tensor(" + type + "))";
-    break;
-  case ONNXC_KIND_OPTIONAL:
-    type = "optional(tensor(" + type + "))";
-    break;
-  default:
-    type = "tensor(" + type + ")";
-  }
-  return nb::make_tuple(nb::str(info.name), dims, type, info.has_default != 0);
+  return nb::make_tuple(nb::str(info.name), dims, typeName(info),
+                        info.has_default != 0);
+}
+
+/// Whether a run needs a value for the input.
+bool isRequired(const onnxc_value_info &info) {
+  return !info.has_default && info.kind != ONNXC_KIND_OPTIONAL;
 }
 
 class Session {
@@ -190,12 +183,11 @@ public:
   nb::list run(nb::handle outputNames, nb::dict feeds, int maxThreads,
                nb::handle targets) {
     std::vector<onnxc_value> values(inputs.size());
-    std::vector<nb::object> keepAlive;
-    keepAlive.reserve(inputs.size());
+    InputValues views;
     for (auto [name, value] : feeds)
-      bind(name, value, feeds, values, keepAlive);
+      bind(name, value, feeds, values, views);
     for (size_t i = 0; i < inputs.size(); ++i)
-      if (values[i].kind == ONNXC_KIND_NONE && !inputs[i]->has_default)
+      if (values[i].kind == ONNXC_KIND_NONE && isRequired(*inputs[i]))
         raiseMissing(feeds);
 
     std::vector<size_t> wanted = outputIndices(outputNames);
@@ -222,23 +214,22 @@ public:
         continue;
       }
       std::string error;
-      nb::object array = arrayFromTensor(tensor, error);
-      outputs.tensors[i] = nullptr; // owned by the array, or released
-      if (!array.is_valid())
+      outputs.tensors[i] = nullptr; // owned by the object, or released
+      nb::object object = objectFromTensor(tensor, error);
+      if (!object.is_valid())
         raise("NotImplemented", error);
-      result.append(array);
+      result.append(object);
     }
     return result;
   }
 
 private:
   void bind(nb::handle name, nb::handle value, nb::dict feeds,
-            std::vector<onnxc_value> &values,
-            std::vector<nb::object> &keepAlive) {
+            std::vector<onnxc_value> &values, InputValues &views) {
     PyObject *index = PyDict_GetItemWithError(inputIndex.ptr(), name.ptr());
     if (!index) {
       for (const onnxc_value_info *info : inputs)
-        if (!info->has_default && !feeds.contains(info->name))
+        if (isRequired(*info) && !feeds.contains(info->name))
           raiseMissing(feeds);
       raise("InvalidArgument",
             "Invalid input name: " + std::string(nb::str(name).c_str()));
@@ -248,12 +239,9 @@ private:
     if (value.is_none())
       return; // reported as missing, or the default serves
     std::string error;
-    nb::object array =
-        valueFromObject(value, info.elem_type, values[position], error);
-    if (!array.is_valid())
+    if (!views.view(value, info, values[position], error))
       raise("InvalidArgument",
             "input '" + std::string(info.name) + "': " + error);
-    keepAlive.push_back(std::move(array));
   }
 
   /// Makes tensors of the arrays in `targets`, which it returns.
@@ -302,7 +290,7 @@ private:
   [[noreturn]] void raiseMissing(nb::dict feeds) {
     nb::list required;
     for (const onnxc_value_info *info : inputs)
-      if (!info->has_default)
+      if (isRequired(*info))
         required.append(info->name);
     std::string message = "Required inputs (" +
                           std::string(nb::repr(required).c_str()) +

@@ -14,11 +14,11 @@ struct ElemTypeInfo {
 };
 } // namespace
 
-// Indexed by onnxc_elem_type.
+// Indexed by onnxc_elem_type. A string's element is its address.
 static constexpr ElemTypeInfo elemTypes[] = {
     {"undefined", 0},      {"float", 32},     {"uint8", 8},
     {"int8", 8},           {"uint16", 16},    {"int16", 16},
-    {"int32", 32},         {"int64", 64},     {"string", 0},
+    {"int32", 32},         {"int64", 64},     {"string", 64},
     {"bool", 8},           {"float16", 16},   {"double", 64},
     {"uint32", 32},        {"uint64", 64},    {"complex64", 64},
     {"complex128", 128},   {"bfloat16", 16},  {"float8e4m3fn", 8},
@@ -82,6 +82,22 @@ std::string shapeString(const onnxc_value_info &info) {
       text += '?';
   }
   return text + "]";
+}
+
+std::string typeName(const onnxc_value_info &info) {
+  std::string name = elemTypeName(info.elem_type);
+  switch (info.kind) {
+  case ONNXC_KIND_SPARSE_TENSOR:
+    return "sparse_tensor(" + name + ")";
+  case ONNXC_KIND_SEQUENCE:
+    return "seq(" + typeName(*info.element) + ")";
+  case ONNXC_KIND_OPTIONAL:
+    return "optional(" + typeName(*info.element) + ")";
+  case ONNXC_KIND_MAP:
+    return "map(" + name + "," + typeName(*info.element) + ")";
+  default:
+    return "tensor(" + name + ")";
+  }
 }
 
 const char *kindName(uint32_t kind) {

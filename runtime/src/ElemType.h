@@ -9,7 +9,8 @@
 
 namespace onnxc::runtime {
 
-/// Bits of one element; 0 for strings and numbers that are no type.
+/// Bits of one element (of a string: of its address); 0 for numbers that are no
+/// type.
 unsigned elemTypeBits(int32_t elemType);
 
 const char *elemTypeName(int32_t elemType);
@@ -24,6 +25,9 @@ std::string shapeString(const int64_t *dims, int64_t rank);
 
 /// "[N,3,?,?]": the shape that a model states.
 std::string shapeString(const onnxc_value_info &info);
+
+/// "seq(tensor(float))": a type in ONNX's spelling.
+std::string typeName(const onnxc_value_info &info);
 
 /// "a tensor", "a sequence", ...: for messages.
 const char *kindName(uint32_t kind);

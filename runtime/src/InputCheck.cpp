@@ -41,7 +41,7 @@ static Status inputError(const onnxc_value_info &info,
   return invalidArgument("input " + quoted(info.name) + ": " + reason);
 }
 
-static std::string typeName(int32_t elemType) {
+static std::string tensorName(int32_t elemType) {
   return "tensor(" + std::string(elemTypeName(elemType)) + ")";
 }
 
@@ -56,49 +56,112 @@ static bool hasShape(const onnxc_value_info &info, const onnxc_value &value) {
   return true;
 }
 
-Status InputCheck::checkOne(size_t input, const onnxc_value &value) const {
-  const onnxc_value_info &info = model.inputs[input];
-  if (value.kind == ONNXC_KIND_NONE) {
-    if (info.has_default || info.kind == ONNXC_KIND_OPTIONAL)
-      return nullptr;
-    return invalidArgument("missing input " + quoted(info.name));
-  }
-  if (info.kind != ONNXC_KIND_TENSOR || info.elem_type == ONNXC_STRING)
-    return makeStatus(ONNXC_STATUS_NOT_IMPLEMENTED,
-                      "input " + quoted(info.name) + " is " +
-                          (info.kind != ONNXC_KIND_TENSOR
-                               ? kindName(info.kind)
-                               : "a tensor of strings") +
-                          ", which this version does not run");
-  if (value.kind != ONNXC_KIND_TENSOR)
-    return inputError(info, std::string("expected a tensor, got what is ") +
-                                kindName(value.kind));
-  if (value.elem_type != info.elem_type)
-    return inputError(info, "expected " + typeName(info.elem_type) + ", got " +
-                                typeName(value.elem_type));
+/// Whether `value` is a tensor that `expected` describes, a part of `input`.
+static Status checkTensor(const onnxc_value_info &input,
+                          const onnxc_value_info &expected,
+                          const onnxc_value &value) {
+  if (value.elem_type != expected.elem_type)
+    return inputError(input, "expected " + tensorName(expected.elem_type) +
+                                 ", got " + tensorName(value.elem_type));
   if (value.rank < 0 || value.rank > ONNXC_MAX_RANK)
-    return inputError(info, "a rank of " + std::to_string(value.rank) +
-                                " is not possible");
+    return inputError(input, "a rank of " + std::to_string(value.rank) +
+                                 " is not possible");
   std::optional<size_t> bytes =
       tensorBytes(value.elem_type, value.dims, static_cast<size_t>(value.rank));
-  if (!hasShape(info, value))
-    return inputError(info, "expected shape " + shapeString(info) + ", got " +
-                                shapeString(value.dims, value.rank));
+  if (!hasShape(expected, value))
+    return inputError(input, "expected shape " + shapeString(expected) +
+                                 ", got " +
+                                 shapeString(value.dims, value.rank));
   if (!bytes)
-    return inputError(info, "no tensor can have the shape " +
-                                shapeString(value.dims, value.rank));
+    return inputError(input, "no tensor can have the shape " +
+                                 shapeString(value.dims, value.rank));
   if (*bytes > value.bytes || (*bytes && !value.data))
     return inputError(
-        info,
+        input,
         "shape " + shapeString(value.dims, value.rank) + " needs " +
             std::to_string(*bytes) + " bytes, got " +
             (value.data ? std::to_string(value.bytes) : std::string("NULL")));
   size_t alignment =
       std::min<size_t>(8, std::max(1u, elemTypeBits(value.elem_type) / 8));
   if (reinterpret_cast<uintptr_t>(value.data) % alignment)
-    return inputError(info, "the data is not aligned to " +
-                                std::to_string(alignment) + " bytes");
+    return inputError(input, "the data is not aligned to " +
+                                 std::to_string(alignment) + " bytes");
+  if (value.elem_type == ONNXC_STRING) {
+    auto *strings = static_cast<const char *const *>(value.data);
+    if (std::find(strings, strings + *bytes / sizeof *strings, nullptr) !=
+        strings + *bytes / sizeof *strings)
+      return inputError(input, "a string is NULL");
+  }
   return nullptr;
+}
+
+/// The same for any kind of value.
+static Status checkValue(const onnxc_value_info &input,
+                         const onnxc_value_info &expected,
+                         const onnxc_value &value) {
+  if (expected.kind == ONNXC_KIND_OPTIONAL)
+    return value.kind == ONNXC_KIND_NONE
+               ? nullptr
+               : checkValue(input, *expected.element, value);
+  if (value.kind != expected.kind)
+    return inputError(input, "expected " +
+                                 std::string(expected.kind == ONNXC_KIND_TENSOR
+                                                 ? "a tensor"
+                                                 : typeName(expected)) +
+                                 ", got what is " + kindName(value.kind));
+  if (value.kind == ONNXC_KIND_TENSOR)
+    return checkTensor(input, expected, value);
+  if (value.kind == ONNXC_KIND_SPARSE_TENSOR)
+    return makeStatus(ONNXC_STATUS_NOT_IMPLEMENTED,
+                      "input " + quoted(input.name) + " is " +
+                          kindName(value.kind) +
+                          ", which this version does not run");
+  int64_t length = value.dims[0];
+  bool isMap = value.kind == ONNXC_KIND_MAP;
+  if (value.rank != 1 || length < 0 ||
+      length > static_cast<int64_t>(SIZE_MAX / 2 / sizeof(onnxc_value)))
+    return inputError(input, "the length of " +
+                                 std::string(kindName(value.kind)) +
+                                 " is not possible");
+  size_t parts = isMap ? 2 : static_cast<size_t>(length);
+  if (parts && (!value.data || value.bytes < parts * sizeof(onnxc_value)))
+    return inputError(
+        input,
+        std::to_string(parts) + " values need " +
+            std::to_string(parts * sizeof(onnxc_value)) + " bytes, got " +
+            (value.data ? std::to_string(value.bytes) : std::string("NULL")));
+  auto *elements = static_cast<const onnxc_value *>(value.data);
+  for (size_t i = 0; i < parts; ++i) {
+    // A map has as many values as keys, which its type gives as scalars.
+    onnxc_value_info part = *expected.element;
+    if (isMap && i == 0)
+      part = {"",
+              ONNXC_KIND_TENSOR,
+              expected.elem_type,
+              1,
+              &length,
+              nullptr,
+              0,
+              0,
+              nullptr};
+    if (isMap) {
+      part.rank = 1;
+      part.dims = &length;
+    }
+    if (Status status = checkValue(input, part, elements[i]))
+      return status;
+  }
+  return nullptr;
+}
+
+Status InputCheck::checkOne(size_t input, const onnxc_value &value) const {
+  const onnxc_value_info &info = model.inputs[input];
+  if (value.kind == ONNXC_KIND_NONE && info.kind != ONNXC_KIND_OPTIONAL) {
+    if (info.has_default)
+      return nullptr;
+    return invalidArgument("missing input " + quoted(info.name));
+  }
+  return checkValue(info, info, value);
 }
 
 Status InputCheck::unequalDims(const SymbolicDim &dim,

@@ -72,7 +72,8 @@ void Workspace::release() {
   bytes = mappingBytes = 0;
 }
 
-/// Checks what describes a tensor and fills in the view.
+/// Checks what describes a tensor and fills in the view. One of strings has
+/// elements that point elsewhere, which only the caller can give.
 static Status describe(int32_t elemType, const int64_t *dims, size_t rank,
                        onnxc_value &view, size_t &bytes) {
   if (rank > ONNXC_MAX_RANK)
@@ -81,7 +82,7 @@ static Status describe(int32_t elemType, const int64_t *dims, size_t rank,
                            " is possible");
   if (rank && !dims)
     return invalidArgument("dims is NULL");
-  if (elemTypeBits(elemType) == 0)
+  if (elemTypeBits(elemType) == 0 || elemType == ONNXC_STRING)
     return invalidArgument("element type " + std::to_string(elemType) + " (" +
                            elemTypeName(elemType) +
                            ") cannot be held by a tensor");

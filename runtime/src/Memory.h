@@ -37,6 +37,10 @@ using Tensor = std::unique_ptr<onnxc_tensor, TensorDeleter>;
 /// null when there is no memory.
 Tensor allocateTensor(const onnxc_value &view, size_t bytes);
 
+/// A copy of a value of any kind in one block of memory, with all that it
+/// refers to; null when there is no memory.
+Tensor copyValue(const onnxc_value &value);
+
 /// Memory that a run uses and the next one uses again. Only ever grows.
 class Workspace {
 public:

@@ -7,6 +7,11 @@
 
 namespace onnxc::runtime {
 
+/// Whether a value refers to nothing beyond its elements.
+static bool isPlainTensor(uint32_t kind, int32_t elemType) {
+  return kind == ONNXC_KIND_TENSOR && elemType != ONNXC_STRING;
+}
+
 Run::Run(const onnxc_model &model) : model(model) {
   inputs.resize(model.input_count);
   values.resize(model.output_count);
@@ -108,6 +113,10 @@ Status Run::bindOutputs(const size_t *indices, size_t count,
       if (outputs[j] == outputs[i])
         return invalidArgument("output " + quoted(info.name) +
                                " shares its tensor with another output");
+    if (!isPlainTensor(info.kind, info.elem_type))
+      return invalidArgument("output " + quoted(info.name) + " is " +
+                             typeName(info) +
+                             ", which needs memory of its own");
     const onnxc_value &view = outputs[i]->view;
     if (view.elem_type != info.elem_type)
       return invalidArgument("output " + quoted(info.name) +
@@ -141,10 +150,23 @@ Status Run::handOut(const size_t *indices, size_t count,
   for (size_t i = 0; i < count; ++i) {
     size_t index = indices ? indices[i] : i;
     Destination &destination = destinations[index];
+    const onnxc_value &value = values[index];
+    if (value.kind != ONNXC_KIND_NONE &&
+        !isPlainTensor(value.kind, value.elem_type)) {
+      // What it refers to is memory of the run.
+      destination.made = copyValue(value);
+      if (!destination.made)
+        return outOfMemory();
+      values[index] = destination.made->view;
+      continue;
+    }
     if (destination.given || destination.made)
       continue;
-    // An absent optional output, or an empty tensor without memory.
-    destination.made = allocateTensor(values[index], 0);
+    // An optional: its tensor is memory of the run, or it is absent; or an
+    // empty tensor without memory.
+    destination.made = value.kind == ONNXC_KIND_TENSOR
+                           ? copyValue(value)
+                           : allocateTensor(value, 0);
     if (!destination.made)
       return outOfMemory();
   }

@@ -101,7 +101,8 @@ Status onnxc_session::bindInputs(const char *const *names,
                          compiled.input_count);
     if (run.inputs[index].kind != ONNXC_KIND_NONE)
       return invalidArgument("input " + quoted(names[i]) + " is given twice");
-    if (values[i].kind == ONNXC_KIND_NONE)
+    if (values[i].kind == ONNXC_KIND_NONE &&
+        compiled.inputs[index].kind != ONNXC_KIND_OPTIONAL)
       return invalidArgument("input " + quoted(names[i]) +
                              ": the value given is none");
     run.inputs[index] = values[i];

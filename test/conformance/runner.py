@@ -153,7 +153,6 @@ def _run_in_child(case: Case, library: Path) -> tuple[str, str]:
 
 def _check(case: Case, library: Path) -> tuple[str, str]:
     import onnxc
-    from onnx.backend.test.runner import Runner
 
     options = onnxc.SessionOptions()
     options.intra_op_num_threads = 1
@@ -161,10 +160,21 @@ def _check(case: Case, library: Path) -> tuple[str, str]:
     for feeds, expected in case.data_sets():
         outputs = session.run(None, feeds)
         try:
-            Runner.assert_similar_outputs(expected, outputs, rtol=case.rtol, atol=case.atol)
+            _compare(case, expected, outputs)
         except AssertionError as error:
             return "failed", "wrong value: " + _one_line(str(error))
     return "passed", ""
+
+
+def _compare(case: Case, expected: list, outputs: list) -> None:
+    """A sequence's elements one by one: the runner takes them for lists of outputs, which scalars are not."""
+    from onnx.backend.test.runner import Runner
+
+    for want, got in zip(expected, outputs, strict=True):
+        sequences = isinstance(want, list), isinstance(got, list)
+        assert sequences[0] == sequences[1], f"expected {type(want)}, got {type(got)}"
+        wants, gots = (want, got) if sequences[0] else ([want], [got])
+        Runner.assert_similar_outputs(wants, gots, rtol=case.rtol, atol=case.atol)
 
 
 def _one_line(text: str) -> str:

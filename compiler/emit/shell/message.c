@@ -92,7 +92,9 @@ void onnxc_line_info(onnxc_line *line, const onnxc_value_info *info) {
     if (info->dims[i] >= 0)
       onnxc_line_number(line, info->dims[i]);
     else
-      onnxc_line_text(line, info->dim_names[i] ? info->dim_names[i] : "?");
+      onnxc_line_text(line, info->dim_names && info->dim_names[i]
+                                ? info->dim_names[i]
+                                : "?");
   }
   onnxc_line_text(line, "]");
 }

@@ -73,6 +73,36 @@ void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
 int32_t onnxc_shell_status(onnxc_frame *frame);
 int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message, int64_t first,
                          int64_t second);
+/* Boxed values (dialects/kernel): what `kernel.make_value` and
+ * `kernel.read_value` call. Values are addresses of onnxc_value; positions and
+ * axes are in range. Those that make a value return NULL after a failure. */
+onnxc_value *onnxc_shell_value_tensor(onnxc_frame *frame, int64_t elem_type,
+                                      int64_t rank, const int64_t *dims);
+const onnxc_value *onnxc_shell_value_none(onnxc_frame *frame);
+const onnxc_value *onnxc_shell_value_input(onnxc_frame *frame, int64_t index);
+const onnxc_value *onnxc_shell_value_output(onnxc_frame *frame, int64_t index,
+                                            int64_t boxed);
+const onnxc_value *onnxc_shell_value_sequence(onnxc_frame *frame);
+const onnxc_value *onnxc_shell_value_insert(onnxc_frame *frame,
+                                            int64_t sequence, int64_t element,
+                                            int64_t position);
+const onnxc_value *onnxc_shell_value_erase(onnxc_frame *frame, int64_t sequence,
+                                           int64_t position);
+const onnxc_value *onnxc_shell_value_map(onnxc_frame *frame, int64_t keys,
+                                         int64_t values);
+/* What the host's operator `name` (the address of a text) makes of a sequence
+ * of arguments: a sequence. */
+const onnxc_value *onnxc_shell_value_host(onnxc_frame *frame, int64_t name,
+                                          int64_t arguments);
+int64_t onnxc_shell_value_kind(onnxc_frame *frame, int64_t value);
+int64_t onnxc_shell_value_length(onnxc_frame *frame, int64_t sequence);
+int64_t onnxc_shell_value_at(onnxc_frame *frame, int64_t sequence,
+                             int64_t position);
+int64_t onnxc_shell_value_rank(onnxc_frame *frame, int64_t tensor);
+int64_t onnxc_shell_value_dim(onnxc_frame *frame, int64_t tensor, int64_t axis);
+/* The addresses of `count` texts that lie one behind the other; NULL: no
+ * memory. */
+void *onnxc_shell_strings(onnxc_frame *frame, const char *texts, int64_t count);
 void onnxc_shell_kernel_begin(onnxc_frame *frame, int64_t index);
 void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
                             int64_t bytes, const int64_t *sizes);

@@ -33,6 +33,7 @@ size_t onnxc_element_bits(int32_t elem_type) {
   case ONNXC_UINT64:
   case ONNXC_DOUBLE:
   case ONNXC_COMPLEX64:
+  case ONNXC_STRING: /* its address */
     return 64;
   case ONNXC_COMPLEX128:
     return 128;
@@ -97,6 +98,127 @@ static int may_hold_dims(const onnxc_value *value, int64_t bytes) {
   }
 }
 
+/* A dim that an earlier input has by the same name. */
+static int32_t check_same_dims(const onnxc_value *inputs, size_t index,
+                               const onnxc_dim_reference *same,
+                               onnxc_error *error) {
+  const onnxc_value_info *info = &onnxc_generated_model.inputs[index];
+  const onnxc_value *value = &inputs[index];
+  for (int64_t i = 0; i < info->rank; ++i) {
+    const onnxc_dim_reference *other = &same[i];
+    if (other->input < 0)
+      continue;
+    const onnxc_value *earlier = &inputs[other->input];
+    if (earlier->kind == ONNXC_KIND_NONE ||
+        earlier->dims[other->dim] == value->dims[i])
+      continue;
+    mismatch(error, info, value, "wrong shape");
+    if (error) {
+      size_t length = 0;
+      while (error->message[length])
+        ++length;
+      onnxc_line line = {error->message + length,
+                         error->message + sizeof(error->message) - 1};
+      onnxc_line_text(&line, "; ");
+      onnxc_line_text(&line, info->dim_names[i]);
+      onnxc_line_text(&line, " is ");
+      onnxc_line_number(&line, earlier->dims[other->dim]);
+      onnxc_line_text(&line, " in input '");
+      onnxc_line_text(&line, onnxc_generated_model.inputs[other->input].name);
+      onnxc_line_text(&line, "'");
+    }
+    return ONNXC_MODEL_INVALID_ARGUMENT;
+  }
+  return ONNXC_MODEL_OK;
+}
+
+static int32_t lacks_memory(onnxc_error *error, const onnxc_value_info *input,
+                            const onnxc_value *value, int64_t bytes) {
+  onnxc_line line = begin(error, input);
+  if (!value->data) {
+    onnxc_line_text(&line, "data is NULL");
+    return ONNXC_MODEL_INVALID_ARGUMENT;
+  }
+  onnxc_line_value(&line, value);
+  onnxc_line_text(&line, " needs ");
+  onnxc_line_number(&line, bytes);
+  onnxc_line_text(&line, " bytes, the memory given has ");
+  onnxc_line_number(&line, (int64_t)value->bytes);
+  return ONNXC_MODEL_INVALID_ARGUMENT;
+}
+
+/* Whether `value` is one that `expected` describes, a part of `input`. */
+static int32_t check_value(const onnxc_value_info *input,
+                           const onnxc_value_info *expected,
+                           const onnxc_value *value, int32_t planning,
+                           onnxc_error *error) {
+  onnxc_value_info named = *expected;
+  named.name = input->name;
+  if (expected->kind == ONNXC_KIND_OPTIONAL)
+    return value->kind == ONNXC_KIND_NONE
+               ? ONNXC_MODEL_OK
+               : check_value(input, expected->element, value, planning, error);
+  if (value->kind != expected->kind)
+    return mismatch(error, &named, value, "wrong type");
+  if (value->kind != ONNXC_KIND_TENSOR) {
+    int is_map = value->kind == ONNXC_KIND_MAP;
+    int64_t length = value->dims[0], parts = is_map ? 2 : length;
+    if (value->rank != 1 || length < 0 ||
+        length > INT64_MAX / (int64_t)sizeof(onnxc_value))
+      return mismatch(error, &named, value, "impossible length");
+    int64_t bytes = parts * (int64_t)sizeof(onnxc_value);
+    if (parts && (!value->data || value->bytes < (size_t)bytes))
+      return lacks_memory(error, input, value, bytes);
+    const onnxc_value *elements = value->data;
+    for (int64_t i = 0; i < parts; ++i) {
+      onnxc_value_info keys = {.kind = ONNXC_KIND_TENSOR, .rank = 1};
+      int64_t any = is_map ? length : -1;
+      keys.elem_type = expected->elem_type;
+      keys.dims = &any;
+      /* As many values as keys, which the type gives as scalars. */
+      onnxc_value_info entries = *expected->element;
+      if (is_map) {
+        entries.rank = 1;
+        entries.dims = &any;
+      }
+      int32_t status = check_value(input, is_map && i == 0 ? &keys : &entries,
+                                   &elements[i], planning, error);
+      if (status)
+        return status;
+    }
+    return ONNXC_MODEL_OK;
+  }
+  if (value->elem_type != expected->elem_type)
+    return mismatch(error, &named, value, "wrong type");
+  if (value->rank < 0 || value->rank > ONNXC_MAX_RANK ||
+      (expected->rank >= 0 && value->rank != expected->rank))
+    return mismatch(error, &named, value, "wrong rank");
+  for (int64_t i = 0; i < expected->rank; ++i)
+    if (expected->dims[i] >= 0 && value->dims[i] != expected->dims[i])
+      return mismatch(error, &named, value, "wrong shape");
+  int64_t bytes =
+      onnxc_tensor_bytes(value->elem_type, value->rank, value->dims);
+  if (bytes < 0)
+    return mismatch(error, &named, value, "impossible shape");
+  if (!bytes)
+    return ONNXC_MODEL_OK;
+  if (!value->data && planning && !may_hold_dims(value, bytes))
+    return ONNXC_MODEL_OK;
+  if (!value->data || value->bytes < (size_t)bytes)
+    return lacks_memory(error, input, value, bytes);
+  if (value->elem_type == ONNXC_STRING) {
+    const char *const *strings = value->data;
+    for (int64_t i = 0; i < bytes / (int64_t)sizeof *strings; ++i) {
+      if (strings[i])
+        continue;
+      onnxc_line line = begin(error, input);
+      onnxc_line_text(&line, "a string is NULL");
+      return ONNXC_MODEL_INVALID_ARGUMENT;
+    }
+  }
+  return ONNXC_MODEL_OK;
+}
+
 static int32_t check_input(const onnxc_value *inputs, size_t index,
                            const onnxc_dim_reference *same, int32_t planning,
                            onnxc_error *error) {
@@ -104,63 +226,8 @@ static int32_t check_input(const onnxc_value *inputs, size_t index,
   const onnxc_value *value = &inputs[index];
   if (value->kind == ONNXC_KIND_NONE && info->has_default)
     return ONNXC_MODEL_OK;
-  if (value->kind != info->kind || value->elem_type != info->elem_type)
-    return mismatch(error, info, value, "wrong type");
-  if (value->rank < 0 || value->rank > ONNXC_MAX_RANK ||
-      (info->rank >= 0 && value->rank != info->rank))
-    return mismatch(error, info, value, "wrong rank");
-  if (info->rank >= 0) {
-    for (int64_t i = 0; i < info->rank; ++i) {
-      if (info->dims[i] >= 0 && value->dims[i] != info->dims[i])
-        return mismatch(error, info, value, "wrong shape");
-      const onnxc_dim_reference *other = &same[i];
-      if (other->input < 0)
-        continue;
-      const onnxc_value *earlier = &inputs[other->input];
-      if (earlier->kind == ONNXC_KIND_NONE ||
-          earlier->dims[other->dim] == value->dims[i])
-        continue;
-      mismatch(error, info, value, "wrong shape");
-      if (error) {
-        size_t length = 0;
-        while (error->message[length])
-          ++length;
-        onnxc_line line = {error->message + length,
-                           error->message + sizeof(error->message) - 1};
-        onnxc_line_text(&line, "; ");
-        onnxc_line_text(&line, info->dim_names[i]);
-        onnxc_line_text(&line, " is ");
-        onnxc_line_number(&line, earlier->dims[other->dim]);
-        onnxc_line_text(&line, " in input '");
-        onnxc_line_text(&line, onnxc_generated_model.inputs[other->input].name);
-        onnxc_line_text(&line, "'");
-      }
-      return ONNXC_MODEL_INVALID_ARGUMENT;
-    }
-  }
-  int64_t bytes =
-      onnxc_tensor_bytes(value->elem_type, value->rank, value->dims);
-  if (bytes < 0)
-    return mismatch(error, info, value, "impossible shape");
-  if (!bytes)
-    return ONNXC_MODEL_OK;
-  if (!value->data) {
-    if (planning && !may_hold_dims(value, bytes))
-      return ONNXC_MODEL_OK;
-    onnxc_line line = begin(error, info);
-    onnxc_line_text(&line, "data is NULL");
-    return ONNXC_MODEL_INVALID_ARGUMENT;
-  }
-  if (value->bytes < (size_t)bytes) {
-    onnxc_line line = begin(error, info);
-    onnxc_line_value(&line, value);
-    onnxc_line_text(&line, " needs ");
-    onnxc_line_number(&line, bytes);
-    onnxc_line_text(&line, " bytes, the memory given has ");
-    onnxc_line_number(&line, (int64_t)value->bytes);
-    return ONNXC_MODEL_INVALID_ARGUMENT;
-  }
-  return ONNXC_MODEL_OK;
+  int32_t status = check_value(info, info, value, planning, error);
+  return status ? status : check_same_dims(inputs, index, same, error);
 }
 
 int32_t onnxc_check_inputs(const onnxc_value *inputs, int32_t planning,

@@ -79,8 +79,9 @@ ONNXC_API const char *onnxc_version(void);
 ONNXC_API int32_t onnxc_default_thread_count(void);
 /* ONNX's name of an element type ("float", "int64"); "undefined" if unknown. */
 ONNXC_API const char *onnxc_elem_type_name(int32_t elem_type);
-/* Bytes of `count` elements (2- and 4-bit types are packed); 0 for strings,
- * unknown types, negative counts, and sizes beyond the address space. */
+/* Bytes of `count` elements (2- and 4-bit types are packed; a string is its
+ * address); 0 for unknown types, negative counts, and sizes beyond the address
+ * space. */
 ONNXC_API size_t onnxc_elem_type_bytes(int32_t elem_type, int64_t count);
 
 /*===----------------------------------------------------------------------===
@@ -120,7 +121,9 @@ onnxc_run_options_set_max_threads(onnxc_run_options *options, int32_t threads);
  *
  * Inputs are `onnxc_value` views (model_abi.h) of the caller's memory. Outputs
  * are `onnxc_tensor` handles: a view with its memory, independent of the
- * session, so that the memory can be handed on (to Python, say) uncopied.
+ * session, so that the memory can be handed on (to Python, say) uncopied. A
+ * sequence, an optional, a map and a tensor of strings are such handles, too,
+ * whose one block of memory holds all parts.
  *===----------------------------------------------------------------------===*/
 
 typedef struct onnxc_tensor onnxc_tensor;
@@ -133,6 +136,10 @@ ONNXC_API onnxc_status *onnxc_tensor_create(int32_t elem_type,
 ONNXC_API onnxc_status *onnxc_tensor_wrap(int32_t elem_type,
                                           const int64_t *dims, size_t rank,
                                           void *data, size_t bytes,
+                                          onnxc_tensor **tensor);
+/* A copy of a value of any kind (a sequence, a map, a tensor of strings) with
+ * all that it refers to, in memory of its own. */
+ONNXC_API onnxc_status *onnxc_tensor_copy(const onnxc_value *value,
                                           onnxc_tensor **tensor);
 ONNXC_API void onnxc_tensor_release(onnxc_tensor *tensor);
 /* Type, dims, and the data, which may be written. In an output that a run has

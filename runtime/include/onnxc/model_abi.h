@@ -20,7 +20,7 @@ extern "C" {
 
 /* Version of everything in this header. A loader accepts its own version only.
  */
-#define ONNXC_ABI_VERSION 2u
+#define ONNXC_ABI_VERSION 3u
 
 /* "ONNXCMDL", little-endian. */
 #define ONNXC_MODEL_MAGIC UINT64_C(0x4c444d43584e4e4f)
@@ -68,12 +68,23 @@ typedef enum onnxc_value_kind {
   ONNXC_KIND_OPTIONAL = 5
 } onnxc_value_kind;
 
-/* A value at the model's boundary. Of the kinds above, version 1 runs
- * ONNXC_KIND_TENSOR of numeric element types.
+/* A value at the model's boundary.
  *
- * data:  elements, row-major, contiguous, naturally aligned, not owned. May be
- *        NULL when a dimension is 0.
- * bytes: size of the memory at data. For an input at least the tensor's size.
+ * ONNXC_KIND_TENSOR:
+ *   data:  elements, row-major, contiguous, naturally aligned, not owned. May
+ *          be NULL when a dimension is 0. A string is a `const char *`,
+ *          NUL-terminated UTF-8.
+ *   bytes: size of the memory at data. For an input at least the tensor's size.
+ * ONNXC_KIND_SEQUENCE: rank is 1, dims[0] the length, data an array of as many
+ *   onnxc_value; elem_type is 0.
+ * ONNXC_KIND_MAP: rank is 1, dims[0] the number of entries, data an array of
+ * two onnxc_value, the tensors of the keys and of what belongs to them.
+ * ONNXC_KIND_NONE: an optional that is absent. One that is there is what it
+ *   holds: no value has ONNXC_KIND_OPTIONAL, which only types have.
+ *
+ * What the elements of a sequence or map and the strings of an output point to
+ * is memory of the run (of `services->allocate`), of an input or of the model:
+ * a host copies them before it frees that.
  */
 typedef struct onnxc_value {
   uint32_t kind;     /* onnxc_value_kind */
@@ -152,6 +163,14 @@ typedef struct onnxc_services {
   void (*kernel_begin)(void *context, const onnxc_kernel_info *kernel);
   void (*kernel_end)(void *context, const onnxc_kernel_info *kernel,
                      int64_t flops, int64_t bytes, const int64_t *sizes);
+
+  /* Runs an operator on strings that generated code leaves to the host;
+   * runtime/README.md lists their names and arguments. Both are sequences;
+   * `results`, whose memory is like that of `allocate`, is written. On failure
+   * `error`, which is not NULL, says why. Returns an onnxc_model_status. */
+  int32_t (*host_operator)(void *context, const char *name,
+                           const onnxc_value *arguments, onnxc_value *results,
+                           onnxc_error *error);
 } onnxc_services;
 
 /* What a model says of an input or output. */
@@ -169,6 +188,9 @@ typedef struct onnxc_value_info {
    * initializer), so that the value may be of ONNXC_KIND_NONE. */
   int32_t has_default;
   int32_t reserved;
+  /* What a sequence or an optional holds, or a map besides its keys, whose type
+   * elem_type is; NULL for a tensor. `rank` is then -1. */
+  const struct onnxc_value_info *element;
 } onnxc_value_info;
 
 typedef struct onnxc_key_value {

@@ -427,18 +427,63 @@ TEST_F(KindsSession, RuntimeError) {
   expectOk(run({1, 12})); // the session is unharmed
 }
 
-TEST_F(KindsSession, Sequence) {
-  session = openModel("sequence");
-  onnxc_value inputs[3] = {};
-  std::vector<int64_t> data = {1};
-  inputs[0] = viewOf(ONNXC_INT64, data, {1});
-  inputs[2] = inputs[0];
-  onnxc_tensor *outputs[2] = {};
-  expectError(
-      onnxc_session_run_indexed(session.get(), nullptr, inputs, nullptr, 0,
-                                outputs),
-      ONNXC_STATUS_NOT_IMPLEMENTED,
-      "input 'sequence' is a sequence, which this version does not run");
+/// What the model with a sequence says of its third input.
+struct SequenceSession : KindsSession {
+  void SetUp() override { session = openModel("sequence"); }
+  Outcome runWith(const onnxc_value &sequence) {
+    std::vector<int64_t> data = {1};
+    onnxc_value inputs[3] = {viewOf(ONNXC_INT64, data, {1}), {}, sequence};
+    onnxc_tensor *outputs[2] = {};
+    Outcome outcome(onnxc_session_run_indexed(session.get(), nullptr, inputs,
+                                              nullptr, 0, outputs));
+    nonzero.reset(outputs[0]);
+    scaled.reset(outputs[1]);
+    return outcome;
+  }
+};
+
+static onnxc_value sequenceOf(std::vector<onnxc_value> &elements) {
+  onnxc_value value = {};
+  value.kind = ONNXC_KIND_SEQUENCE;
+  value.rank = 1;
+  value.dims[0] = static_cast<int64_t>(elements.size());
+  value.data = elements.data();
+  value.bytes = elements.size() * sizeof(onnxc_value);
+  return value;
+}
+
+TEST_F(SequenceSession, Taken) {
+  std::vector<float> data = {1, 2};
+  std::vector<onnxc_value> elements = {viewOf(ONNXC_FLOAT, data, {2}),
+                                       viewOf(ONNXC_FLOAT, data, {1, 1})};
+  EXPECT_EQ(runWith(sequenceOf(elements)).message, "");
+  elements.clear();
+  EXPECT_EQ(runWith(sequenceOf(elements)).message, "");
+}
+
+TEST_F(SequenceSession, Refused) {
+  std::vector<float> data = {1, 2};
+  std::vector<onnxc_value> elements = {viewOf(ONNXC_FLOAT, data, {2})};
+  EXPECT_EQ(runWith(elements[0]).message,
+            "input 'sequence': expected seq(tensor(float)), got what is a "
+            "tensor");
+  EXPECT_EQ(runWith({}).message, "missing input 'sequence'");
+  onnxc_value wrong = sequenceOf(elements);
+  wrong.bytes = 1;
+  EXPECT_EQ(runWith(wrong).message,
+            "input 'sequence': 1 values need 160 bytes, got 1");
+  wrong.data = nullptr;
+  EXPECT_EQ(runWith(wrong).message,
+            "input 'sequence': 1 values need 160 bytes, got NULL");
+  wrong.dims[0] = -1;
+  EXPECT_EQ(runWith(wrong).message,
+            "input 'sequence': the length of a sequence is not possible");
+  elements[0].elem_type = ONNXC_DOUBLE;
+  EXPECT_EQ(runWith(sequenceOf(elements)).message,
+            "input 'sequence': expected tensor(float), got tensor(double)");
+  elements[0] = sequenceOf(elements);
+  EXPECT_EQ(runWith(sequenceOf(elements)).message,
+            "input 'sequence': expected a tensor, got what is a sequence");
 }
 
 } // namespace

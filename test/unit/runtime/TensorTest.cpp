@@ -58,12 +58,80 @@ TEST(Tensor, TooLarge) {
   EXPECT_EQ(tensor, nullptr);
 }
 
+TEST(Copy, AllParts) {
+  std::vector<std::string> texts = {"one", "", "th\xc3\xa9"};
+  std::vector<const char *> keys;
+  for (const std::string &text : texts)
+    keys.push_back(text.c_str());
+  std::vector<float> numbers = {1, 2, 3};
+  onnxc_value parts[2] = {viewOf(ONNXC_STRING, keys, {3}),
+                          viewOf(ONNXC_FLOAT, numbers, {3})};
+  onnxc_value map = {};
+  map.kind = ONNXC_KIND_MAP;
+  map.rank = 1;
+  map.dims[0] = 3;
+  map.data = parts;
+  map.bytes = sizeof parts;
+  std::vector<onnxc_value> maps = {map, map};
+  onnxc_value sequence = map;
+  sequence.kind = ONNXC_KIND_SEQUENCE;
+  sequence.dims[0] = 2;
+  sequence.data = maps.data();
+  sequence.bytes = sizeof map * 2;
+  onnxc_tensor *tensor = nullptr;
+  expectOk(onnxc_tensor_copy(&sequence, &tensor));
+  TensorHandle owner(tensor);
+  texts.clear();
+  numbers.assign(3, 0);
+  const onnxc_value *view = onnxc_tensor_view(tensor);
+  ASSERT_EQ(view->kind, uint32_t(ONNXC_KIND_SEQUENCE));
+  for (int i : {0, 1}) {
+    auto *copied = static_cast<const onnxc_value *>(view->data) + i;
+    ASSERT_EQ(copied->kind, uint32_t(ONNXC_KIND_MAP));
+    auto *both = static_cast<const onnxc_value *>(copied->data);
+    auto *strings = static_cast<const char *const *>(both[0].data);
+    EXPECT_STREQ(strings[0], "one");
+    EXPECT_STREQ(strings[1], "");
+    EXPECT_STREQ(strings[2], "th\xc3\xa9");
+    EXPECT_EQ(static_cast<const float *>(both[1].data)[2], 3);
+  }
+}
+
+TEST(Copy, Refused) {
+  std::vector<const char *> texts = {"a", nullptr};
+  onnxc_value strings = viewOf(ONNXC_STRING, texts, {2});
+  onnxc_tensor *tensor = nullptr;
+  auto expectRefusal = [&](const onnxc_value *value, const char *message) {
+    expectError(onnxc_tensor_copy(value, &tensor),
+                ONNXC_STATUS_INVALID_ARGUMENT, message);
+    EXPECT_EQ(tensor, nullptr);
+  };
+  expectRefusal(nullptr, "value is NULL");
+  expectRefusal(&strings, "a string is NULL");
+  strings.bytes = 8;
+  expectRefusal(&strings, "a tensor's memory is too small");
+  strings.dims[0] = -2;
+  expectRefusal(&strings, "a tensor of an impossible type or shape");
+  onnxc_value map = {};
+  map.kind = ONNXC_KIND_MAP;
+  map.rank = 1;
+  expectRefusal(&map, "the memory of a sequence or map is too small");
+  map.kind = 77;
+  expectRefusal(&map, "a value that is of an unknown kind cannot be copied");
+  onnxc_value endless = {};
+  endless.kind = ONNXC_KIND_SEQUENCE;
+  endless.rank = endless.dims[0] = 1;
+  endless.data = &endless;
+  endless.bytes = sizeof endless;
+  expectRefusal(&endless, "values are nested more than 8 times");
+}
+
 TEST(ElemType, Bytes) {
   EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_FLOAT, 3), 12u);
   EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_INT4, 3), 2u);
   EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_UINT2, 5), 2u);
   EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_COMPLEX128, 1), 16u);
-  EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_STRING, 1), 0u);
+  EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_STRING, 2), 2 * sizeof(char *));
   EXPECT_EQ(onnxc_elem_type_bytes(-5, 1), 0u);
   EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_FLOAT, -1), 0u);
   EXPECT_EQ(onnxc_elem_type_bytes(ONNXC_FLOAT, INT64_MAX), 0u);

@@ -6,7 +6,7 @@
 #define ONNXC_STRING_OF(x) ONNXC_STRING_OF_(x)
 
 #ifndef NOTE_ABI_VERSION
-#define NOTE_ABI_VERSION 2
+#define NOTE_ABI_VERSION 3
 #endif
 #ifndef NOTE_CPU_FEATURES
 #define NOTE_CPU_FEATURES 0

@@ -12,16 +12,20 @@
 #include "onnxc/model_abi.h"
 
 static const int64_t any[1] = {-1};
-static const onnxc_value_info inputs[] = {
-    {"data", ONNXC_KIND_TENSOR, ONNXC_INT64, 1, any, 0, 0, 0},
-    {"scale", ONNXC_KIND_TENSOR, ONNXC_DOUBLE, 0, 0, 0, 1, 0},
 #ifdef SEQUENCE
-    {"sequence", ONNXC_KIND_SEQUENCE, ONNXC_FLOAT, -1, 0, 0, 0, 0},
+static const onnxc_value_info element = {
+    "", ONNXC_KIND_TENSOR, ONNXC_FLOAT, -1, 0, 0, 0, 0, 0};
+#endif
+static const onnxc_value_info inputs[] = {
+    {"data", ONNXC_KIND_TENSOR, ONNXC_INT64, 1, any, 0, 0, 0, 0},
+    {"scale", ONNXC_KIND_TENSOR, ONNXC_DOUBLE, 0, 0, 0, 1, 0, 0},
+#ifdef SEQUENCE
+    {"sequence", ONNXC_KIND_SEQUENCE, 0, -1, 0, 0, 0, 0, &element},
 #endif
 };
 static const onnxc_value_info outputs[2] = {
-    {"nonzero", ONNXC_KIND_TENSOR, ONNXC_INT64, 1, any, 0, 0, 0},
-    {"scaled", ONNXC_KIND_TENSOR, ONNXC_DOUBLE, 0, 0, 0, 0, 0}};
+    {"nonzero", ONNXC_KIND_TENSOR, ONNXC_INT64, 1, any, 0, 0, 0, 0},
+    {"scaled", ONNXC_KIND_TENSOR, ONNXC_DOUBLE, 0, 0, 0, 0, 0, 0}};
 
 static int32_t plan(const onnxc_value *in, onnxc_value *out,
                     size_t *workspace_bytes, onnxc_error *error) {

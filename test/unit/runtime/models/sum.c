@@ -11,11 +11,11 @@ static const int64_t dims[4] = {-1, 3, -1, -1};
 static const char *const dim_names[4] = {"N", 0, 0, ""};
 
 static const onnxc_value_info inputs[2] = {
-    {"x", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 4, dims, dim_names, 0, 0},
-    {"y", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 4, dims, dim_names, 0, 0}};
+    {"x", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 4, dims, dim_names, 0, 0, 0},
+    {"y", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 4, dims, dim_names, 0, 0, 0}};
 static const onnxc_value_info outputs[2] = {
-    {"s", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 4, dims, dim_names, 0, 0},
-    {"t", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 0, 0, 0, 0, 0}};
+    {"s", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 4, dims, dim_names, 0, 0, 0},
+    {"t", ONNXC_KIND_TENSOR, ONNXC_FLOAT, 0, 0, 0, 0, 0, 0}};
 
 static const onnxc_key_value metadata[2] = {{"character", "abc\ndef"},
                                             {"stride", "32"}};

@@ -1,0 +1,54 @@
+//===- BoxedValues.cpp - Sequences, optionals and maps --------------------===//
+
+#include "compiler/lower/BoxedValues.h"
+#include "compiler/lower/ControlFlow.h"
+#include "compiler/lower/Scalars.h"
+#include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/ElementTypes.h"
+#include "dialects/onnx/OnnxDialect.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+bool onnxc::isBoxed(Type type) {
+  return isa<op::SequenceType, op::OptionalType, op::MapType>(type);
+}
+
+Value onnxc::boxTensor(Lowering &l, Value tensor, Type onnxElement) {
+  return kernel::BoxOp::create(l.b, l.loc, l.b.getIndexType(), tensor,
+                               dataType(onnxElement));
+}
+
+Value onnxc::makeValue(Lowering &l, StringRef kind, ValueRange operands,
+                       StringRef text) {
+  return kernel::MakeValueOp::create(
+      l.b, l.loc, l.b.getIndexType(), l.b.getStringAttr(kind), operands,
+      text.empty() ? StringAttr() : l.b.getStringAttr(text));
+}
+
+Value onnxc::readValue(Lowering &l, StringRef fact, ValueRange operands) {
+  return kernel::ReadValueOp::create(l.b, l.loc, l.b.getIndexType(), fact,
+                                     operands);
+}
+
+Value onnxc::appended(Lowering &l, Value sequence, Value element) {
+  return makeValue(l, "insert",
+                   {sequence, element, readValue(l, "length", sequence)});
+}
+
+Value onnxc::unboxTensor(Lowering &l, Value boxed, Value onnx, StringRef what) {
+  RankedTensorType type = loweredType(l, onnx);
+  Value rank = readValue(l, "rank", boxed);
+  l.requireEqual(getAsOpFoldResult(rank), l.attr(type.getRank()),
+                 "the rank of " + what);
+  SmallVector<Value> sizes;
+  for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+    Value size = readValue(l, "dim", {boxed, l.index(axis)});
+    if (type.isDynamicDim(axis))
+      sizes.push_back(size);
+    else
+      l.requireEqual(getAsOpFoldResult(size), l.attr(type.getDimSize(axis)),
+                     "dim " + Twine(axis) + " of " + what);
+  }
+  return kernel::UnboxOp::create(l.b, l.loc, type, boxed, sizes);
+}

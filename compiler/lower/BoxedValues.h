@@ -1,0 +1,35 @@
+//===- BoxedValues.h - Sequences, optionals and maps ------------*- C++ -*-===//
+//
+// Builds the kernel dialect's operations on boxed values. A boxed value is of
+// type index; the shell (compiler/emit/shell/boxed.c) says what it points to.
+//
+//===----------------------------------------------------------------------===//
+#ifndef ONNXC_COMPILER_LOWER_BOXEDVALUES_H
+#define ONNXC_COMPILER_LOWER_BOXEDVALUES_H
+
+#include "compiler/lower/Lowering.h"
+
+namespace onnxc {
+
+/// The lowered tensor of an onnx value, copied to a boxed value.
+mlir::Value boxTensor(Lowering &l, mlir::Value tensor, mlir::Type onnxElement);
+
+/// Calls that make a boxed value: "sequence", "insert", "erase", ...
+mlir::Value makeValue(Lowering &l, llvm::StringRef kind,
+                      mlir::ValueRange operands = {},
+                      llvm::StringRef text = {});
+/// Facts of one: "length", "kind", "rank", "dim"; "at" is an element.
+mlir::Value readValue(Lowering &l, llvm::StringRef fact,
+                      mlir::ValueRange operands);
+
+/// `element` behind all others.
+mlir::Value appended(Lowering &l, mlir::Value sequence, mlir::Value element);
+
+/// The boxed tensor as the lowered form of `onnx`, whose rank and static dims
+/// it must have; checked when the model runs. `what` names it in messages.
+mlir::Value unboxTensor(Lowering &l, mlir::Value boxed, mlir::Value onnx,
+                        llvm::StringRef what);
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_LOWER_BOXEDVALUES_H
