@@ -40,10 +40,13 @@ static int64_t knownOr(int64_t size, int64_t typical) {
   return ShapedType::isDynamic(size) ? typical : size;
 }
 
-/// Rows that fit beside `vectors` vectors of weights and two temporaries.
+/// Rows that fit beside `vectors` vectors of weights and two temporaries; three
+/// where each row is only one register, or some are spilled.
 static int64_t rowsThatFit(const Registers &registers, int64_t vectors) {
+  int64_t temporaries = vectors == 1 ? 3 : 2;
   // Tiles beyond 28 rows gain nothing and cost code.
-  return std::clamp<int64_t>((registers.count - vectors - 2) / vectors, 1, 28);
+  return std::clamp<int64_t>(
+      (registers.count - vectors - temporaries) / vectors, 1, 28);
 }
 
 /// Cycles that one step of the reduction takes in a tile: two multiply-adds
@@ -76,13 +79,19 @@ static double totalCycles(const Shape &shape, const Registers &registers,
     int64_t vectorBytes = registers.lanes * static_cast<int64_t>(sizeof(float));
     bool near = width * vectorBytes * shape.depth <= cacheBytes / 2;
     double weightCycles = vectorBytes / (near ? 32.0 : 10.0);
-    if (shape.joinsRuns && shape.rows * 2 <= rows && shape.rows > 0) {
+    bool joins = shape.joinsRuns && shape.rows > 0;
+    if (joins && shape.rows * 2 <= rows) {
       int64_t joined = rows / shape.rows;
       int64_t tiles = llvm::divideCeil(shape.runs, joined);
       return rowCycles(shape.runs * shape.rows,
                        shape.rows * llvm::divideCeil(shape.runs, tiles), width,
                        weightCycles);
     }
+    // Where a run's tiles would be small, all rows are one list (EmitConv).
+    if (joins &&
+        llvm::divideCeil(shape.rows, llvm::divideCeil(shape.rows, rows)) * 3 <=
+            static_cast<uint64_t>(rows) * 2)
+      return rowCycles(shape.runs * shape.rows, rows, width, weightCycles);
     return shape.runs * rowCycles(shape.rows, rows, width, weightCycles);
   };
   double cycles = (all / vectors) * columnCycles(vectors);

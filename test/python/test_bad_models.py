@@ -78,8 +78,8 @@ def test_no_graph(tmp_path: Path) -> None:
 
 
 def test_mutations_never_crash_the_compiler(tmp_path: Path) -> None:
-    seed = int(os.environ.get("ONNXC_TEST_SEED", "20260801"))
-    print(f"seed {seed} (ONNXC_TEST_SEED)")
+    seed = int(os.environ.get("ONNXC_SEED", "20260801"))
+    print(f"seed {seed} (ONNXC_SEED)")
     generator = random.Random(seed)
     data = small_models.affine().SerializeToString()
     for index in range(60):

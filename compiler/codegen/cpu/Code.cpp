@@ -141,6 +141,11 @@ Value Code::loadScalar(Value pointer, Type element, Index offset) {
                               elementAlignment(element));
 }
 
+void Code::storeScalar(Value value, Value pointer, Type element, Index offset) {
+  LLVM::StoreOp::create(builder, loc, value, address(pointer, element, offset),
+                        elementAlignment(element));
+}
+
 /// The addresses of `lanes` elements that are `stride` apart.
 Value Code::strided(Value pointer, Type element, Index stride, int64_t lanes) {
   SmallVector<int64_t> lane(lanes);

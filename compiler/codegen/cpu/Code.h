@@ -53,6 +53,8 @@ public:
   // Memory.
   mlir::Value address(mlir::Value pointer, mlir::Type element, Index offset);
   mlir::Value loadScalar(mlir::Value pointer, mlir::Type element, Index offset);
+  void storeScalar(mlir::Value value, mlir::Value pointer, mlir::Type element,
+                   Index offset);
   /// Loads `lanes` elements that are `stride` apart (null: one); lanes outside
   /// `mask` (may be null) are not read and yield zero.
   mlir::Value loadVector(mlir::Value pointer, mlir::Type element, Index offset,

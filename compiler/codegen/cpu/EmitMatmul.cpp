@@ -3,18 +3,11 @@
 // Rows in blocks, then blocks of columns, then the row tiles of the block:
 // the weights of one column block stay near while the rows stream past.
 //
-// A deep reduction goes in passes, so that a pass's weights stay in the nearest
-// cache and all rows in the second one; a unit is then several column blocks,
-// whose sums wait on the stack:
-//
-//   for each pass over the depth
-//     for each column block of the unit
-//       for each row tile        sums += lhs x rhs
-//   for each column block, each row tile
-//                                output = epilogue(sums)
+// A deep one goes in passes (DeepReduction.h).
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/codegen/cpu/DeepReduction.h"
 #include "compiler/codegen/cpu/Epilogue.h"
 #include "compiler/codegen/cpu/IntegerTile.h"
 #include "compiler/codegen/cpu/KernelFamilies.h"
@@ -22,7 +15,8 @@
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "llvm/Support/MathExtras.h"
+
+#include <optional>
 
 using namespace mlir;
 using namespace onnxc;
@@ -40,15 +34,16 @@ struct MatmulPlan {
   int64_t lanes;
   RowTiling rowTiling;
   ColumnTiling columnTiling;
-  int64_t passDepth;      ///< 0: the whole depth at once
-  int64_t blocksPerGroup; ///< column blocks of one unit
-  int64_t tilesPerBlock;  ///< row tiles of one unit
-  Index columnGroups, rowBlocks, batches;
+  DeepReduction passes;
+  Index columnGroups;
+  int64_t tilesPerBlock; ///< row tiles of one unit
+  Index rowBlocks, batches;
 
   Index units(Code &code) const {
     return code.multiply(code.multiply(batches, rowBlocks), columnGroups);
   }
-  int64_t blockColumns() const { return tile.vectors * lanes; }
+  /// Columns of a unit.
+  int64_t unitColumns() const { return passes.blocks * tile.vectors * lanes; }
 };
 } // namespace
 
@@ -93,23 +88,12 @@ static TileSize pickTile(kernel::MatmulOp op, const Target &target,
   return fitTile(wanted, target, op.getPacked(), columns);
 }
 
-/// Depth of one pass: enough that bringing a tile's sums in and out costs
-/// little, and so little that a column block's weights take a quarter of the
-/// nearest cache. 0 where passes do not pay: the depth is small, or there are
-/// so few rows that the weights are hardly read twice.
-static int64_t pickPassDepth(kernel::MatmulOp op, const MatmulPlan &plan,
-                             const Target &target) {
-  auto depth = Code::known(plan.depth), rows = Code::known(plan.rows);
-  if (!op.getPacked() || !plan.lhs.elementType.isF32() ||
-      !plan.rhs.elementType.isF32() || !depth ||
-      (rows && *rows <= 2 * plan.tile.rows))
-    return 0;
-  int64_t columnBytes =
-      plan.blockColumns() * static_cast<int64_t>(sizeof(float));
-  int64_t most = std::max<int64_t>(target.l1Bytes / 4 / columnBytes, 128);
-  if (*depth < 4 * most)
-    return 0;
-  return llvm::divideCeil(*depth, llvm::divideCeil(*depth, most));
+static DeepReduction pickPasses(kernel::MatmulOp op, const MatmulPlan &plan,
+                                const Target &target) {
+  if (!op.getPacked() ||
+      isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType))
+    return {};
+  return planPasses(target, plan.tile, plan.rows, plan.depth, plan.depth);
 }
 
 MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
@@ -120,13 +104,10 @@ MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
       tile(pickTile(op, target, columns)), lanes(target.f32Lanes()),
       rowTiling(code, rows, tile.rows),
       columnTiling(code, columns, tile.vectors, lanes),
-      passDepth(pickPassDepth(op, *this, target)) {
-  constexpr int64_t groupColumns = 64;
-  blocksPerGroup =
-      passDepth ? std::max<int64_t>(groupColumns / blockColumns(), 1) : 1;
-  columnGroups = code.ceilDivide(columnTiling.blocks, blocksPerGroup);
+      passes(pickPasses(op, *this, target)),
+      columnGroups(code.ceilDivide(columnTiling.blocks, passes.blocks)) {
   int64_t rowBytes =
-      (passDepth ? passDepth : Code::known(depth).value_or(512)) *
+      (passes ? passes.passDepth : Code::known(depth).value_or(512)) *
       static_cast<int64_t>(sizeof(float));
   tilesPerBlock = tilesPerUnit(target, rowTiling.tiles, tile.rows * rowBytes);
   rowBlocks = code.ceilDivide(rowTiling.tiles, tilesPerBlock);
@@ -143,8 +124,7 @@ ParallelExtent onnxc::matmulExtent(Code &code, kernel::MatmulOp op,
   int64_t tiles = plan.tilesPerBlock;
   if (auto known = Code::known(plan.rowTiling.tiles))
     tiles = std::min(tiles, *known);
-  return {plan.units(code), 2 * tiles * plan.tile.rows * plan.blocksPerGroup *
-                                plan.blockColumns() *
+  return {plan.units(code), 2 * tiles * plan.tile.rows * plan.unitColumns() *
                                 Code::known(plan.depth).value_or(typicalSize)};
 }
 
@@ -198,8 +178,6 @@ private:
                          Index columnBlock, const ColumnBlock &columns);
   void store(const Block &block, Index row, int64_t rows, Index columnBlock,
              const ColumnBlock &columns, ArrayRef<Value> sums);
-  /// Where the sums of a tile wait between passes.
-  Value waitingSums(const Block &block, Index row, Index column);
 
   Code &code;
   const Target &target;
@@ -208,7 +186,7 @@ private:
   bool packed, integers;
   WeightColumns weights;
   Index lhsRowStride;
-  Value sumsMemory; ///< of a unit in passes: a row after the other
+  std::optional<WaitingSums> waiting;
 };
 } // namespace
 
@@ -221,11 +199,9 @@ MatmulWriter::MatmulWriter(Code &code, kernel::MatmulOp op, KernelBody &body,
       weights{packed, packed ? plan.rhs.strides[0] : Index(),
               plan.rhs.strides.back(), plan.tile.vectors, plan.lanes},
       lhsRowStride(plan.lhs.strides[plan.lhs.rank() - 2]) {
-  if (plan.passDepth == 0)
-    return;
-  sumsMemory = code.stackMemory(code.builder.getF32Type(),
-                                plan.tilesPerBlock * plan.tile.rows *
-                                    plan.blocksPerGroup * plan.blockColumns());
+  if (plan.passes)
+    waiting.emplace(code, plan.tilesPerBlock * plan.tile.rows,
+                    plan.unitColumns(), plan.lanes);
 }
 
 void MatmulWriter::eachTile(const Block &block, Index columnBlock,
@@ -267,7 +243,7 @@ void MatmulWriter::store(const Block &block, Index row, int64_t rows,
   unsigned rowDim = plan.output.rank() - 2;
   SmallVector<Index> position = block.position;
   position[rowDim] = row;
-  position.back() = code.multiply(columnBlock, plan.blockColumns());
+  position.back() = code.multiply(columnBlock, plan.tile.vectors * plan.lanes);
   SmallVector<RowSteps> steps;
   for (int64_t r = 0; r < rows; ++r)
     steps.push_back({Step{rowDim, r}});
@@ -290,78 +266,51 @@ void MatmulWriter::atOnce(const Block &block, Index columnBlock) {
            });
 }
 
-Value MatmulWriter::waitingSums(const Block &block, Index row, Index column) {
-  int64_t groupColumns = plan.blocksPerGroup * plan.blockColumns();
-  Index kept = code.subtract(row, plan.rowTiling.start(code, block.firstTile));
-  return code.address(sumsMemory, code.builder.getF32Type(),
-                      code.add(code.multiply(kept, groupColumns), column));
-}
-
 void MatmulWriter::inPasses(const Block &block, Index firstColumnBlock) {
   Index zero = code.constant(0);
-  Type f32 = code.builder.getF32Type();
-  int64_t groupColumns = plan.blocksPerGroup * plan.blockColumns();
   Index firstRow = plan.rowTiling.start(code, block.firstTile);
-  Index lastRow =
-      code.minimum(plan.rowTiling.start(code, block.lastTile), plan.rows);
+  Index rows = code.subtract(
+      code.minimum(plan.rowTiling.start(code, block.lastTile), plan.rows),
+      firstRow);
   Index columnBlocks =
-      code.minimum(code.constant(plan.blocksPerGroup),
+      code.minimum(code.constant(plan.passes.blocks),
                    code.subtract(plan.columnTiling.blocks, firstColumnBlock));
-  Index lhsStride = plan.lhs.strides.back();
-  Index rhsStride = plan.rhs.strides[plan.rhs.rank() - 2];
+  ReductionLoop reduction{plan.depth, plan.lhs.strides.back(),
+                          plan.rhs.strides[plan.rhs.rank() - 2]};
 
-  code.loop(firstRow, lastRow, 1, [&](Index row) {
-    Value sums = waitingSums(block, row, zero);
-    for (int64_t column = 0; column < groupColumns; column += plan.lanes)
-      code.storeVector(code.zeros(f32, plan.lanes), sums,
-                       code.constant(column));
-  });
-  code.loop(zero, plan.depth, plan.passDepth, [&](Index k) {
-    Block pass = block;
-    pass.lhs = code.address(block.lhs, plan.lhs.elementType,
-                            code.multiply(k, lhsStride));
-    pass.rhs = code.address(block.rhs, plan.rhs.elementType,
-                            code.multiply(k, rhsStride));
-    ReductionLoop reduction{code.constant(plan.passDepth), lhsStride,
-                            rhsStride};
-    if (*Code::known(plan.depth) % plan.passDepth != 0)
-      reduction.count =
-          code.minimum(reduction.count, code.subtract(plan.depth, k));
+  auto eachColumnBlock = [&](llvm::function_ref<void(Index, Index)> body) {
     code.loop(zero, columnBlocks, 1, [&](Index number) {
-      Index columnBlock = code.add(firstColumnBlock, number);
-      eachTile(pass, columnBlock,
-               [&](Index row, int64_t rows, const ColumnBlock &columns) {
-                 Value kept = waitingSums(
-                     block, row, code.multiply(number, plan.blockColumns()));
-                 auto offset = [&](size_t sum) {
-                   int64_t vectors = columns.vectors();
-                   return code.constant(sum / vectors * groupColumns +
-                                        sum % vectors * plan.lanes);
-                 };
-                 SmallVector<Value> sums;
-                 for (int64_t i = 0; i < rows * columns.vectors(); ++i)
-                   sums.push_back(
-                       code.loadVector(kept, f32, offset(i), plan.lanes));
-                 sums = emitContraction(
-                     code, tileAt(pass, row, rows, columnBlock, columns),
-                     reduction, plan.lanes, sums);
-                 for (auto [i, sum] : llvm::enumerate(sums))
-                   code.storeVector(sum, kept, offset(i));
-               });
+      body(code.add(firstColumnBlock, number),
+           code.multiply(number, plan.tile.vectors * plan.lanes));
     });
-  });
-  code.loop(firstRow, lastRow, 1, [&](Index row) {
-    code.loop(zero, columnBlocks, 1, [&](Index number) {
-      Index columnBlock = code.add(firstColumnBlock, number);
+  };
+  waiting->clear(rows);
+  eachPass(
+      code, reduction, plan.passes.passDepth, [&](const ReductionPass &pass) {
+        Block here = block;
+        here.lhs =
+            code.address(block.lhs, plan.lhs.elementType, pass.lhsOffset);
+        here.rhs =
+            code.address(block.rhs, plan.rhs.elementType, pass.rhsOffset);
+        eachColumnBlock([&](Index columnBlock, Index column) {
+          eachTile(
+              here, columnBlock,
+              [&](Index row, int64_t count, const ColumnBlock &columns) {
+                Index place = code.subtract(row, firstRow);
+                SmallVector<Value> sums = emitContraction(
+                    code, tileAt(here, row, count, columnBlock, columns),
+                    pass.loop, plan.lanes,
+                    waiting->load(place, column, count, columns.vectors()));
+                waiting->store(place, column, columns.vectors(), sums);
+              });
+        });
+      });
+  code.loop(zero, rows, 1, [&](Index row) {
+    eachColumnBlock([&](Index columnBlock, Index column) {
       plan.columnTiling.emit(
           code, columnBlock, [&](const ColumnBlock &columns) {
-            Value kept = waitingSums(
-                block, row, code.multiply(number, plan.blockColumns()));
-            SmallVector<Value> sums;
-            for (int64_t j = 0; j < columns.vectors(); ++j)
-              sums.push_back(code.loadVector(
-                  kept, f32, code.constant(j * plan.lanes), plan.lanes));
-            store(block, row, 1, columnBlock, columns, sums);
+            store(block, code.add(firstRow, row), 1, columnBlock, columns,
+                  waiting->load(row, column, 1, columns.vectors()));
           });
     });
   });
@@ -392,8 +341,8 @@ void MatmulWriter::writeUnit(Index unit) {
   block.lastTile =
       code.minimum(code.add(block.firstTile, code.constant(plan.tilesPerBlock)),
                    plan.rowTiling.tiles);
-  if (plan.passDepth)
-    inPasses(block, code.multiply(columnGroup, plan.blocksPerGroup));
+  if (plan.passes)
+    inPasses(block, code.multiply(columnGroup, plan.passes.blocks));
   else
     atOnce(block, columnGroup);
 }

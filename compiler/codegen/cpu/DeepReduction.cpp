@@ -1,0 +1,97 @@
+//===- DeepReduction.cpp - A contraction in passes over its depth ---------===//
+
+#include "compiler/codegen/cpu/DeepReduction.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace onnxc;
+
+DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
+                                Index rows, Index depth, Index innermost) {
+  auto steps = Code::known(depth), last = Code::known(innermost);
+  auto knownRows = Code::known(rows);
+  if (!steps || !last || (knownRows && *knownRows <= 2 * tile.rows))
+    return {};
+  // A pass is deep enough that bringing a tile's sums in and out costs little;
+  // its weights take a quarter of the nearest cache.
+  int64_t columns = tile.vectors * target.f32Lanes();
+  int64_t bytes = columns * static_cast<int64_t>(sizeof(float));
+  int64_t most = std::max<int64_t>(target.l1Bytes / 4 / bytes, 128);
+  if (*steps < 4 * most || *last < most / 2)
+    return {};
+  constexpr int64_t unitColumns = 64;
+  int64_t parts = llvm::divideCeil(*last, most);
+  int64_t passDepth = llvm::divideCeil(*last, parts);
+  return {passDepth, std::max<int64_t>(unitColumns / columns, 1)};
+}
+
+static void eachPassFrom(Code &code, ArrayRef<ReductionLoop> loops,
+                         int64_t passDepth, const ReductionPass &outer,
+                         llvm::function_ref<void(const ReductionPass &)> body) {
+  const ReductionLoop &loop = loops.front();
+  bool isLast = loops.size() == 1;
+  int64_t step = isLast ? passDepth : 1;
+  code.loop(code.constant(0), loop.count, step, [&](Index i) {
+    ReductionPass pass = outer;
+    pass.lhsOffset =
+        code.add(outer.lhsOffset, code.multiply(i, loop.lhsStride));
+    pass.rhsOffset =
+        code.add(outer.rhsOffset, code.multiply(i, loop.rhsStride));
+    if (!isLast)
+      return eachPassFrom(code, loops.drop_front(), passDepth, pass, body);
+    pass.loop = loop;
+    pass.loop.count = code.constant(step);
+    if (*Code::known(loop.count) % step != 0)
+      pass.loop.count =
+          code.minimum(pass.loop.count, code.subtract(loop.count, i));
+    body(pass);
+  });
+}
+
+void onnxc::eachPass(Code &code, ArrayRef<ReductionLoop> loops,
+                     int64_t passDepth,
+                     llvm::function_ref<void(const ReductionPass &)> body) {
+  eachPassFrom(code, loops, passDepth, {code.constant(0), code.constant(0), {}},
+               body);
+}
+
+WaitingSums::WaitingSums(Code &code, int64_t rows, int64_t columns,
+                         int64_t lanes)
+    : code(code), columns(columns), lanes(lanes),
+      memory(code.stackMemory(code.builder.getF32Type(), rows * columns)) {}
+
+Value WaitingSums::at(Index row, Index column) {
+  return code.address(memory, code.builder.getF32Type(),
+                      code.add(code.multiply(row, columns), column));
+}
+
+Index WaitingSums::offset(int64_t sum, int64_t vectors) {
+  return code.constant(sum / vectors * columns + sum % vectors * lanes);
+}
+
+void WaitingSums::clear(Index rows) {
+  code.loop(code.constant(0), rows, 1, [&](Index row) {
+    Value place = at(row, code.constant(0));
+    for (int64_t column = 0; column < columns; column += lanes)
+      code.storeVector(code.zeros(code.builder.getF32Type(), lanes), place,
+                       code.constant(column));
+  });
+}
+
+SmallVector<Value> WaitingSums::load(Index row, Index column, int64_t rows,
+                                     int64_t vectors) {
+  Value place = at(row, column);
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows * vectors; ++i)
+    sums.push_back(code.loadVector(place, code.builder.getF32Type(),
+                                   offset(i, vectors), lanes));
+  return sums;
+}
+
+void WaitingSums::store(Index row, Index column, int64_t vectors,
+                        ArrayRef<Value> sums) {
+  Value place = at(row, column);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    code.storeVector(sum, place, offset(i, vectors));
+}
