@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/import/Prepare.h"
+#include "compiler/import/ValueTypes.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -19,34 +20,9 @@ using onnx::GraphProto;
 using onnx::NodeProto;
 using onnx::OpSchema;
 using onnx::TypeProto;
+using onnxc::ValueTypes;
 
 namespace {
-
-/// The types of the values that a graph's nodes can name.
-struct Types {
-  Types(const GraphProto &graph, const Types *parent) : parent(parent) {
-    for (const auto *values :
-         {&graph.input(), &graph.value_info(), &graph.output()})
-      for (const onnx::ValueInfoProto &value : *values)
-        own[value.name()] = value.type();
-    for (const onnx::TensorProto &tensor : graph.initializer()) {
-      auto &type = *own[tensor.name()].mutable_tensor_type();
-      type.set_elem_type(tensor.data_type());
-      type.mutable_shape()->clear_dim();
-      for (int64_t dim : tensor.dims())
-        type.mutable_shape()->add_dim()->set_dim_value(dim);
-    }
-  }
-  const TypeProto *lookup(llvm::StringRef name) const {
-    for (const Types *types = this; types; types = types->parent)
-      if (auto found = types->own.find(name); found != types->own.end())
-        return &found->second;
-    return nullptr;
-  }
-
-  llvm::StringMap<TypeProto> own;
-  const Types *parent;
-};
 
 class Expander {
 public:
@@ -57,13 +33,13 @@ public:
 
   /// Replaces nodes of `graph` and of the graphs in it, not those of the
   /// definitions put in. Returns whether there were any.
-  bool expand(GraphProto &graph, const Types *parent = nullptr);
+  bool expand(GraphProto &graph, const ValueTypes *parent = nullptr);
 
 private:
   using Names = llvm::StringMap<std::string>;
 
   std::optional<FunctionProto> definition(const NodeProto &node,
-                                          const Types &types) const;
+                                          const ValueTypes &types) const;
   void rename(NodeProto &node, const Names &names);
   void rename(GraphProto &graph, Names names);
   std::string unique(const std::string &name) const {
@@ -80,8 +56,8 @@ private:
 
 /// The function that defines `call`'s operator, nullopt if there is none (or
 /// none for its types).
-std::optional<FunctionProto> Expander::definition(const NodeProto &call,
-                                                  const Types &types) const {
+std::optional<FunctionProto>
+Expander::definition(const NodeProto &call, const ValueTypes &types) const {
   int opset = static_cast<int>(opsets.at(call.domain()));
   const OpSchema *schema =
       onnx::OpSchemaRegistry::Schema(call.op_type(), opset, call.domain());
@@ -157,8 +133,8 @@ void Expander::rename(GraphProto &graph, Names names) {
     rename(node, names);
 }
 
-bool Expander::expand(GraphProto &graph, const Types *parent) {
-  Types types(graph, parent);
+bool Expander::expand(GraphProto &graph, const ValueTypes *parent) {
+  ValueTypes types(graph, parent);
   google::protobuf::RepeatedPtrField<NodeProto> nodes;
   nodes.Swap(graph.mutable_node());
   bool changed = false;

@@ -1,6 +1,7 @@
 //===- Prepare.cpp - Makes a model ready for import -----------------------===//
 
 #include "compiler/import/Prepare.h"
+#include "compiler/import/contributed/Contributed.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -204,6 +205,19 @@ static void inferTypes(onnx::ModelProto &model) {
       &values);
 }
 
+/// The same before the checker, which wants a shape for each output: one that
+/// inference does not find stays as declared.
+static void inferEarly(onnx::ModelProto &model) {
+  auto declared = model.graph().output();
+  dropClaimedShapes(*model.mutable_graph());
+  inferTypes(model);
+  for (int i = 0; i < declared.size(); ++i) {
+    onnx::ValueInfoProto &output = *model.mutable_graph()->mutable_output(i);
+    if (!output.type().tensor_type().has_shape())
+      output = declared[i];
+  }
+}
+
 static LogicalResult prepare(onnxc::ModelFile &file,
                              const onnxc::ImportOptions &options,
                              Location location, onnxc::Opsets &opsets) {
@@ -219,6 +233,8 @@ static LogicalResult prepare(onnxc::ModelFile &file,
   shortenDomains(model);
   opsets.clear();
   if (failed(readOpsets(model, location, opsets)) ||
+      failed(onnxc::replaceContributed(model, opsets, location.getContext(),
+                                       [&] { inferEarly(model); })) ||
       failed(onnxc::checkOperators(model.graph(), opsets,
                                    location.getContext())) ||
       failed(checkAcyclic(model.graph(), location)))

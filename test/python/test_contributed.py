@@ -1,0 +1,188 @@
+"""Operators of ONNX Runtime's own domain, against ONNX Runtime: several in each compiled model."""
+
+import numpy as np
+import onnxc
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT, INT32, INT8, UINT8 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT8, TensorProto.UINT8
+onnxruntime.set_default_logger_severity(4)
+DOMAIN = "com.microsoft"
+
+
+def random_generator() -> np.random.Generator:
+    seed = np.random.SeedSequence().entropy
+    print("seed", seed)
+    return np.random.default_rng(seed)
+
+
+class Model:
+    """Grows node by node; inputs and constants come from arrays."""
+
+    def __init__(self, opset: int) -> None:
+        self.opset = opset
+        self.nodes, self.outputs, self.constants, self.inputs, self.feeds = [], [], [], {}, {}
+
+    def give(self, name: str, array: np.ndarray, dims: list) -> str:
+        """An input with the dims `dims`."""
+        self.inputs[name] = helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), dims)
+        self.feeds[name] = array
+        return name
+
+    def constant(self, name: str, array: np.ndarray) -> str:
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(self, operator: str, inputs: list[str], outputs: int = 1, domain: str = DOMAIN, **attributes) -> str:
+        """`outputs`: how many, of which those with an empty name are not asked for."""
+        base = f"{operator}_{len(self.nodes)}"
+        names = (
+            [f"{base}_{i}" for i in range(outputs)] if isinstance(outputs, int) else [n and base + n for n in outputs]
+        )
+        self.nodes.append(helper.make_node(operator, inputs, names, base, domain=domain, **attributes))
+        self.outputs += [name for name in names if name]
+        return names[0]
+
+    def build(self, ranks: list[int] | None = None):
+        """Outputs have the given ranks; ONNX Runtime needs none."""
+        dims = [[None] * rank for rank in ranks] if ranks else [None] * len(self.outputs)
+        outputs = [
+            helper.make_tensor_value_info(*value) for value in zip(self.outputs, [FLOAT] * len(dims), dims, strict=True)
+        ]
+        graph = helper.make_graph(self.nodes, "contributed", list(self.inputs.values()), outputs, self.constants)
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(DOMAIN, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8 if self.opset < 19 else 10)
+
+    def check(self, compiled, tolerance: float = 2e-5) -> None:
+        data = self.build().SerializeToString()
+        wanted = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"]).run(None, self.feeds)
+        session = onnxc.InferenceSession(compiled(self.build([want.ndim for want in wanted])))
+        for name, ours, want in zip(self.outputs, session.run(None, self.feeds), wanted, strict=True):
+            assert ours.dtype == want.dtype and ours.shape == want.shape, name
+            atol = tolerance * max(1, np.abs(want).max(initial=0))
+            np.testing.assert_allclose(ours, want, rtol=0, atol=atol, err_msg=name)
+
+
+def floats(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    return generator.normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("opset", [11, 21])
+def test_element_wise_and_normalisations(compiled, opset) -> None:
+    generator, model = random_generator(), Model(opset)
+    x = model.give("x", floats(generator, 2, 5, 24), ["B", "S", 24])
+    skip = model.give("skip", floats(generator, 2, 5, 24), ["B", "S", 24])
+    gamma, beta, bias = (model.constant(name, floats(generator, 24)) for name in ("gamma", "beta", "bias"))
+    model.add("Gelu", [x])
+    model.add("BiasGelu", [x, bias])
+    model.add("FastGelu", [x])
+    model.add("FastGelu", [x, bias])
+    model.add("QuickGelu", [x], alpha=1.5)
+    model.add("QuickGelu", [x])
+    model.add("SkipLayerNormalization", [x, skip, gamma, beta, bias], epsilon=1e-5)
+    model.add("SkipLayerNormalization", [x, skip, gamma], outputs=["0", "", "", "3"])
+    model.add("SkipSimplifiedLayerNormalization", [x, skip, gamma, bias], outputs=["0", "", "", "3"], epsilon=1e-6)
+    model.add("SimplifiedLayerNormalization", [x, gamma], domain="", axis=-1, epsilon=1e-5)
+    model.check(compiled)
+
+
+@pytest.mark.parametrize("opset", [11, 18])
+def test_embeddings(compiled, opset) -> None:
+    generator, model = random_generator(), Model(opset)
+    ids = model.give("ids", generator.integers(0, 30, (2, 7)).astype(np.int32), ["B", "S"])
+    segments = model.give("segments", generator.integers(0, 2, (2, 7)).astype(np.int32), ["B", "S"])
+    places = model.give("places", generator.integers(0, 12, (2, 7)).astype(np.int32), ["B", "S"])
+    mask = model.give("mask", (np.arange(7) < np.array([[4], [7]])).astype(np.int32), ["B", "S"])
+    tables = [model.constant(name, floats(generator, rows, 16)) for name, rows in (("w", 30), ("p", 12), ("t", 2))]
+    scales = [model.constant(name, floats(generator, 16)) for name in ("gamma", "beta")]
+    embedded = model.add("EmbedLayerNormalization", [ids, segments, *tables, *scales, mask], outputs=["0", "1"])
+    model.outputs.remove(model.nodes[-1].output[1])
+    model.add("EmbedLayerNormalization", [ids, "", *tables[:2], "", *scales, "", places], outputs=["0", "", "2"])
+    weights = model.constant("weights", floats(generator, 16, 48) / 4)
+    model.add("Attention", [embedded, weights, model.constant("bias", floats(generator, 48)), model.nodes[0].output[1]],
+              num_heads=2)  # fmt: skip
+    model.check(compiled)
+
+
+@pytest.mark.parametrize("opset", [12, 17])
+def test_attention(compiled, opset) -> None:
+    """Masks of each rank, biases, scales, causal ones; from one tensor, from three, and between two sequences."""
+    generator, model = random_generator(), Model(opset)
+    batch, queries, keys, heads, width = 2, 6, 9, 4, 32
+    x = model.give("x", floats(generator, batch, queries, width), ["B", "S", width])
+    k = model.give("k", floats(generator, batch, keys, width), ["B", "L", width])
+    v = model.give("v", floats(generator, batch, keys, width), ["B", "L", width])
+    by_heads = [
+        model.give(name, floats(generator, batch, heads, keys, width // heads), ["B", heads, "L", width // heads])
+        for name in ("kh", "vh")
+    ]
+    weights = model.constant("weights", floats(generator, width, 3 * width) / 6)
+    bias = model.constant("bias", floats(generator, 3 * width))
+    mask = model.give("mask", generator.integers(0, 2, (batch, queries)).astype(np.int32), ["B", "S"])
+    own = model.give("own", generator.integers(0, 2, (batch, queries, queries)).astype(np.int32), ["B", "S", "T"])
+    padding = model.give("padding", generator.integers(0, 2, (batch, keys)).astype(np.int32), ["B", "L"])
+    added = model.give("added", floats(generator, 1, heads, queries, keys), [1, heads, "S", "L"])
+    model.add("Attention", [x, weights, bias], num_heads=heads)
+    model.add("Attention", [x, weights, bias, mask], num_heads=heads, mask_filter_value=-50.0)
+    model.add("Attention", [x, weights, bias, own], num_heads=heads, scale=0.3)
+    model.add("Attention", [x, weights, bias], num_heads=heads, unidirectional=1)
+    model.add("MultiHeadAttention", [x, x, x, bias], num_heads=heads)
+    model.add("MultiHeadAttention", [x, x, x], num_heads=heads, unidirectional=1)
+    model.add("MultiHeadAttention", [x, k, v, bias, padding], num_heads=heads)
+    model.add("MultiHeadAttention", [x, k, v, "", "", added], num_heads=heads, scale=0.2)
+    model.add("MultiHeadAttention", [x, *by_heads], num_heads=heads)
+    model.check(compiled)
+
+
+def test_products(compiled) -> None:
+    generator, model = random_generator(), Model(13)
+    a = model.give("a", floats(generator, 3, 5, 8), ["B", "M", 8])
+    t = model.give("t", floats(generator, 3, 8, 5), ["B", 8, "M"])
+    w = model.constant("w", floats(generator, 8, 6))
+    wt = model.constant("wt", floats(generator, 6, 8))
+    model.add("FusedMatMul", [a, w], alpha=0.5)
+    once = model.add("FusedMatMul", [a, wt], transB=1)
+    model.add("FusedMatMul", [t, w], transA=1, alpha=2.0)
+    model.add("FusedMatMul", [once, a], transA=1)
+    # Of greater weights ONNX Runtime adds products in 16 bits where the processor has nothing better.
+    q = model.constant("q", generator.integers(-63, 64, (8, 6)).astype(np.int8))
+    zero = model.constant("zero", np.array(3, np.int8))
+    scale = model.constant("scale", np.array(0.02, np.float32))
+    bias = model.constant("b6", floats(generator, 6))
+    model.add("DynamicQuantizeMatMul", [a, q, scale, zero, bias])
+    model.add("DynamicQuantizeMatMul", [a, q, scale])
+    u = model.give("u", generator.integers(0, 256, (4, 8)).astype(np.uint8), ["R", 8])
+    shift = model.constant("shift", np.array(120, np.uint8))
+    model.add("MatMulIntegerToFloat", [u, q, scale, model.constant("per_column", np.abs(floats(generator, 6))), shift])
+    x = model.give("image", floats(generator, 1, 3, 9, 8), ["N", 3, "H", "W"])
+    kernel = model.constant("kernel", floats(generator, 4, 3, 3, 3))
+    four = model.constant("b4", floats(generator, 4))
+    conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    model.add("FusedConv", [x, kernel, four], activation="Relu", **conv)
+    model.add("FusedConv", [x, kernel], activation="LeakyRelu", activation_params=[0.2], strides=[2, 2], **conv)
+    model.add("FusedConv", [x, kernel, four], activation="Clip", activation_params=[-0.5, 1.0], **conv)
+    square = model.give("square", floats(generator, 4, 8), ["R", 8])
+    model.add("FusedGemm", [square, w, bias], activation="LeakyRelu", activation_alpha=0.1, alpha=0.5)
+    model.add("FusedGemm", [square, wt], activation="Tanh", transB=1)
+    model.check(compiled, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "attributes", "reason"),
+    [
+        ("Attention", ["x", "w"], {"num_heads": 2, "do_rotary": 1}, "attribute 'do_rotary' is not supported yet"),
+        ("Attention", ["x", "w"], {}, "num_heads is missing"),
+        ("MultiHeadAttention", ["x"], {"num_heads": 2}, "packed keys and values"),
+        ("FusedGemm", ["w", "w"], {"activation": "Odd"}, "activation 'Odd' is not supported yet"),
+        ("FusedMatMul", ["w", "w"], {"transBatchA": 1}, "transBatchA and transBatchB"),
+        ("Unheard", ["x"], {}, "operator domain 'com.microsoft' is not supported"),
+    ],
+)
+def test_refused(operator, inputs, attributes, reason, tmp_path) -> None:
+    model = Model(17)
+    model.give("x", np.zeros((1, 2, 4), np.float32), [1, 2, 4])
+    model.give("w", np.zeros((4, 4), np.float32), [4, 4])
+    name = model.add(operator, inputs, **attributes)
+    with pytest.raises(onnxc.CompileError, match=rf"node '{name[:-2]}' \({operator}.*{reason}"):
+        onnxc.compile(model.build([3]).SerializeToString(), tmp_path / "m.so")
