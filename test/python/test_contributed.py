@@ -135,6 +135,30 @@ def test_attention(compiled, opset) -> None:
     model.check(compiled)
 
 
+def test_decoding(compiled) -> None:
+    """Attention that appends to a past, causal too, and rotary embeddings of every form."""
+    generator, model = random_generator(), Model(17)
+    heads, size = 3, 8
+    x = model.give("x", floats(generator, 2, 4, heads * size), ["B", "S", heads * size])
+    past = [model.give(name, floats(generator, 2, heads, 5, size), ["B", heads, "P", size]) for name in ("pk", "pv")]
+    padding = model.give("padding", (np.arange(9) > np.array([[2], [-1]])).astype(np.int32), ["B", "T"])
+    model.add("MultiHeadAttention", [x, x, x, "", "", "", *past], outputs=3, num_heads=heads)
+    # Without its second and third results ONNX Runtime reads memory that nobody wrote.
+    model.add("MultiHeadAttention", [x, x, x, "", "", "", *past], outputs=3, num_heads=heads, unidirectional=1)
+    model.add("MultiHeadAttention", [x, x, x, "", padding, "", *past], outputs=3, num_heads=heads)
+    tables = [model.constant(name, floats(generator, 20, size // 2)) for name in ("cosines", "sines")]
+    half = [model.constant(f"half_{i}", floats(generator, 20, size // 4)) for i in range(2)]
+    by_heads = model.give("by_heads", floats(generator, 2, heads, 4, size), ["B", heads, "S", size])
+    first = model.give("first", np.array([7]), [1])
+    each = model.give("each", generator.integers(0, 20, (2, 4)), ["B", "S"])
+    for place in (first, each):
+        for interleaved in (0, 1):
+            model.add("RotaryEmbedding", [x, place, *tables], interleaved=interleaved)
+            model.add("RotaryEmbedding", [by_heads, place, *tables], interleaved=interleaved)
+    model.add("RotaryEmbedding", [x, each, *half], num_heads=heads, rotary_embedding_dim=size // 2)
+    model.check(compiled)
+
+
 def test_products(compiled) -> None:
     generator, model = random_generator(), Model(13)
     a = model.give("a", floats(generator, 3, 5, 8), ["B", "M", 8])

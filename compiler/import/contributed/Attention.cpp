@@ -1,4 +1,4 @@
-//===- Attention.cpp - Attention, MultiHeadAttention ----------------------===//
+//===- Attention.cpp - Attention, MultiHeadAttention, RotaryEmbedding -----===//
 
 #include "compiler/import/contributed/Contributed.h"
 
@@ -46,10 +46,14 @@ static std::string maskPenalty(Replacement &r, const std::string &mask,
 }
 
 /// What is added for queries [B, N, S, h] that see the keys [B, N, L, h] up to
-/// their own place only.
+/// their own place only, which is behind those of `past`, if any.
 static std::string causalPenalty(Replacement &r, const std::string &queries,
-                                 const std::string &keys) {
-  std::string row = r.reshape(countTo(r, r.dim(queries, 2)), {-1, 1});
+                                 const std::string &keys,
+                                 const std::string &past = "") {
+  std::string row = countTo(r, r.dim(queries, 2));
+  if (!past.empty())
+    row = r.call("Add", {row, r.dim(past, 2)});
+  row = r.reshape(row, {-1, 1});
   std::string isLater = r.call("Less", {row, countTo(r, r.dim(keys, 2))});
   return penalty(r, r.call("Not", {isLater}),
                  std::numeric_limits<float>::lowest() / 2, queries);
@@ -81,14 +85,14 @@ static std::string attend(Replacement &r, const std::string &q,
   return r.reshape(r.transpose(mixed, {0, 2, 1, 3}), {0, 0, -1});
 }
 
-/// Refuses inputs from `first` on, and outputs but the first.
+/// Refuses inputs from `first` on, and all but the first `outputs`.
 static void refuseFrom(Replacement &r, int first,
-                       llvm::ArrayRef<const char *> names) {
+                       llvm::ArrayRef<const char *> names, int outputs) {
   for (int i = first; i < r.node.input_size(); ++i)
     if (r.has(i))
       return r.refuse("input '" + llvm::Twine(names[i - first]) +
                       "' is not supported yet");
-  for (int i = 1; i < r.node.output_size(); ++i)
+  for (int i = outputs; i < r.node.output_size(); ++i)
     if (r.wants(i))
       return r.refuse("output " + llvm::Twine(i) + " is not supported yet");
 }
@@ -100,7 +104,7 @@ static void replaceAttention(Replacement &r) {
     return r.refuse("num_heads is missing");
   if (r.has(4))
     return r.refuse("input 'past' is not supported yet");
-  refuseFrom(r, 6, {"past_sequence_length"});
+  refuseFrom(r, 6, {"past_sequence_length"}, 1);
   if (!r.refusal().empty())
     return;
   std::string all = r.call("MatMul", {r.in(0), r.in(1)});
@@ -120,16 +124,17 @@ static void replaceAttention(Replacement &r) {
 }
 
 /// Queries, keys and values, each [B, S or L, N * h], perhaps with one bias for
-/// all, [3 N h]; or keys and values by heads, [B, N, L, h].
+/// all, [3 N h]; or keys and values by heads, [B, N, L, h]. Before them are
+/// those of the past, [B, N, P, h]; what is attended to is the present.
 static void replaceMultiHeadAttention(Replacement &r) {
   int64_t heads = r.integer("num_heads", 0);
   if (heads < 1)
     return r.refuse("num_heads is missing");
   if (!r.has(1) || !r.has(2))
     return r.refuse("packed keys and values are not supported yet");
-  refuseFrom(
-      r, 6,
-      {"past_key", "past_value", "past_sequence_length", "cache_indirection"});
+  if (r.has(6) != r.has(7))
+    return r.refuse("past_key and past_value must come together");
+  refuseFrom(r, 8, {"past_sequence_length", "cache_indirection"}, 3);
   if (!r.refusal().empty())
     return;
   std::string q = r.in(0), k = r.in(1), v = r.in(2), mask, causal;
@@ -157,6 +162,13 @@ static void replaceMultiHeadAttention(Replacement &r) {
     k = toHeads(r, k, heads);
     v = toHeads(r, v, heads);
   }
+  if (r.has(6)) {
+    onnx::AttributeProto axis = onnx::MakeAttribute("axis", int64_t(2));
+    k = r.call("Concat", {r.in(6), k}, {axis});
+    v = r.call("Concat", {r.in(7), v}, {axis});
+  }
+  r.result(1, k);
+  r.result(2, v);
   if (r.has(4)) {
     std::optional<size_t> maskRank = r.rank(r.in(4));
     if (maskRank && *maskRank == 1)
@@ -164,8 +176,71 @@ static void replaceMultiHeadAttention(Replacement &r) {
     mask = maskPenalty(r, r.in(4), k, q);
   }
   if (r.integer("unidirectional", 0))
-    causal = causalPenalty(r, q, k);
+    causal = causalPenalty(r, q, k, r.in(6));
   r.result(0, attend(r, q, k, v, {causal, mask, r.in(5)}));
+}
+
+/// Turns pairs of elements of each head by the angles of the position: the
+/// first half with the second, or neighbours. The input is [B, S, N * h] or
+/// [B, N, S, h], the position of the first element [1] or that of each [B, S].
+static void replaceRotaryEmbedding(Replacement &r) {
+  if (r.integer("is_packed_batching", 0) || r.real("scale", 1) != 1)
+    return r.refuse("is_packed_batching, or a scale, is not supported yet");
+  std::string x = r.in(0), cosines = r.in(2), sines = r.in(3);
+  std::optional<size_t> rank = r.rank(x), placeRank = r.rank(r.in(1));
+  if (!rank || !placeRank)
+    return;
+  if ((*rank != 3 && *rank != 4) || *placeRank < 1 || *placeRank > 2)
+    return r.refuse("the input's or the positions' rank is not supported");
+  auto joined = [&](const std::vector<std::string> &parts, int64_t axis) {
+    return r.call("Concat", parts, {onnx::MakeAttribute("axis", axis)});
+  };
+  std::string half = r.dim(cosines, 1), whole = r.call("Add", {half, half});
+  int64_t heads = r.integer("num_heads", 0);
+  if (*rank == 4)
+    x = r.transpose(x, {0, 2, 1, 3});
+  else if (heads > 0)
+    x = r.reshape(x, {0, 0, heads, -1});
+  else
+    x = r.call("Reshape", {x, joined({r.integers({0, 0, -1}), whole}, 0)});
+
+  // The angles of each place, [B or 1, S, 1, half].
+  std::string places = r.cast(r.in(1), TensorProto::INT64);
+  if (*placeRank == 1)
+    places = r.unsqueeze(r.call("Add", {countTo(r, r.dim(x, 1)), places}), 0);
+  auto angles = [&](const std::string &table) {
+    return r.unsqueeze(r.call("Gather", {table, places}), 2);
+  };
+  std::string cosine = angles(cosines), sine = angles(sines);
+
+  std::string zero = r.integers(0), one = r.integers(1), two = r.integers(2),
+              axis = r.integers(3);
+  std::string end = r.integers(std::numeric_limits<int64_t>::max());
+  std::string turned = r.slice(x, zero, whole, 3);
+  bool interleaved = r.integer("interleaved", 0);
+  auto part = [&](bool second) {
+    if (interleaved)
+      return r.call("Slice", {turned, second ? one : zero, end, axis, two});
+    return second ? r.slice(turned, half, whole, 3)
+                  : r.slice(turned, zero, half, 3);
+  };
+  std::string a = part(false), b = part(true);
+  auto times = [&](const std::string &y, const std::string &z) {
+    return r.call("Mul", {y, z});
+  };
+  std::string first = r.call("Sub", {times(a, cosine), times(b, sine)});
+  std::string second = r.call("Add", {times(b, cosine), times(a, sine)});
+  if (interleaved)
+    turned =
+        r.reshape(joined({r.unsqueeze(first, 4), r.unsqueeze(second, 4)}, 4),
+                  {0, 0, 0, -1});
+  else
+    turned = joined({first, second}, 3);
+  // What is behind the dims that turn stays.
+  if (r.integer("rotary_embedding_dim", 0) > 0)
+    turned = joined({turned, r.slice(x, whole, end, 3)}, 3);
+  r.result(0, *rank == 4 ? r.transpose(turned, {0, 2, 1, 3})
+                         : r.reshape(turned, {0, 0, -1}));
 }
 
 void onnxc::addContributedAttention(ContributedOperators &operators) {
@@ -173,4 +248,7 @@ void onnxc::addContributedAttention(ContributedOperators &operators) {
                 {"num_heads", "unidirectional", "mask_filter_value", "scale"});
   operators.add("MultiHeadAttention", replaceMultiHeadAttention,
                 {"num_heads", "unidirectional", "mask_filter_value", "scale"});
+  operators.add("RotaryEmbedding", replaceRotaryEmbedding,
+                {"num_heads", "rotary_embedding_dim", "interleaved",
+                 "is_packed_batching", "scale"});
 }
