@@ -63,6 +63,7 @@ static LoweringTable makeTable() {
   addFeatureTransforms(table);
   addLinearModels(table);
   addLoops(table);
+  addSupportVectors(table);
   addTreeEnsembles(table);
   addSequences(table);
   addOptionals(table);

@@ -9,6 +9,7 @@ namespace onnxc {
 // One per family.
 void addFeatureTransforms(LoweringTable &table);
 void addLinearModels(LoweringTable &table);
+void addSupportVectors(LoweringTable &table);
 void addTreeEnsembles(LoweringTable &table);
 
 /// The samples, [N, F] or one of [F], as a tensor [N, F] of `element`; null,

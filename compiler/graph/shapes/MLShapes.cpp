@@ -52,6 +52,31 @@ static LogicalResult classifier(ShapeContext &shape) {
   return success();
 }
 
+/// A machine with support vectors has a score for each pair of classes; two
+/// classes have two all the same.
+static LogicalResult svmClassifier(ShapeContext &shape) {
+  auto count = sampleCount(shape);
+  auto labels = shape.integers("classlabels_ints");
+  if (!count)
+    return success();
+  shape.setDims(0, {*count});
+  if (!labels)
+    return success();
+  auto classes = static_cast<int64_t>(labels->size());
+  auto vectors = shape.integers("vectors_per_class");
+  bool hasPairs = vectors && !vectors->empty() && classes > 2;
+  shape.setDims(
+      1, {*count,
+          shape.constant(hasPairs ? classes * (classes - 1) / 2 : classes)});
+  return success();
+}
+
+static LogicalResult svmRegressor(ShapeContext &shape) {
+  if (auto count = sampleCount(shape))
+    shape.setDims(0, {*count, shape.constant(1)});
+  return success();
+}
+
 static LogicalResult featureVectorizer(ShapeContext &shape) {
   auto count = sampleCount(shape);
   auto features = shape.integers("inputdimensions");
@@ -93,6 +118,8 @@ void onnxc::addMLShapes(ShapeRules &rules) {
   rules.onShape({"ml.TreeEnsemble", "ml.TreeEnsembleRegressor"}, treeRegressor);
   rules.onShape({"ml.LinearClassifier", "ml.TreeEnsembleClassifier"},
                 classifier);
+  rules.onShape("ml.SVMClassifier", svmClassifier);
+  rules.onShape("ml.SVMRegressor", svmRegressor);
   rules.onShape("ml.FeatureVectorizer", featureVectorizer);
   rules.onShape("ml.ArrayFeatureExtractor", arrayFeatureExtractor);
   rules.onShape("ml.OneHotEncoder", oneHotEncoder);
