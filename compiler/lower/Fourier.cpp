@@ -31,7 +31,7 @@ static constexpr int64_t longestProduct = 512;
 /// The largest prime factor that gets a stage of its own.
 static constexpr int64_t largestFactor = 31;
 /// Tables of longer transforms would fill the library.
-static constexpr int64_t longestTransform = int64_t(1) << 22;
+static constexpr int64_t longestTransform = int64_t(1) << 20;
 
 namespace {
 

@@ -115,6 +115,9 @@ static LogicalResult lowerOptimizer(Lowering &l, OnnxNode n,
   for (unsigned i : {0, 1})
     for (OpFoldResult dim : l.dims(n.in(i)))
       l.requireEqual(dim, l.attr(1), "a dim of R or T");
+  StringRef mode = n.string("mode", "standard");
+  if (mode != "standard" && mode != "nesterov")
+    return l.refuse("there is no mode '" + mode + "'");
   if (!l.refusal().empty())
     return failure();
   Scalars outer{l.b, l.loc};

@@ -76,7 +76,7 @@ template <Reduction kind>
 static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
   std::optional<RunTimeReduction> dynamic;
   SmallVector<int64_t> axes;
-  if (n.in(1) && l.rank(n.in(1)) != 1)
+  if (n.in(1) && !l.integers(n.in(1)) && l.rank(n.in(1)) != 1)
     return l.refuse("the axes must have rank 1");
   if (n.in(1) && !l.integers(n.in(1)) && l.staticDim(n.in(1), 0) != 0) {
     dynamic.emplace(l, n);

@@ -86,6 +86,8 @@ static LogicalResult lowerFlatten(Lowering &l, OnnxNode n) {
 
 /// Squeeze along axes that only a run tells; the result's rank is known.
 static LogicalResult lowerRunTimeSqueeze(Lowering &l, OnnxNode n) {
+  if (l.rank(n.in(1)) != 1)
+    return l.refuse("the axes must have rank 1");
   Dims dims = l.dims(n.in(0));
   SmallVector<Value> removed = axisFlags(l, n.in(1), l.rank(n.in(0)));
   Scalars s{l.b, l.loc};
@@ -98,6 +100,8 @@ static LogicalResult lowerRunTimeSqueeze(Lowering &l, OnnxNode n) {
 
 /// Unsqueeze likewise: the input's dims fill the axes that are not added.
 static LogicalResult lowerRunTimeUnsqueeze(Lowering &l, OnnxNode n) {
+  if (l.rank(n.in(1)) != 1)
+    return l.refuse("the axes must have rank 1");
   Dims source = l.dims(n.in(0)), dims;
   int64_t rank = l.rank(n.out());
   SmallVector<Value> added = axisFlags(l, n.in(1), rank);

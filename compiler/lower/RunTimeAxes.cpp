@@ -10,13 +10,13 @@ using namespace mlir;
 using namespace onnxc;
 
 SmallVector<Value> onnxc::axisFlags(Lowering &l, Value axes, int64_t rank) {
-  l.requireIndices(axes, l.attr(rank), "an axis");
-  Value list = l.value(axes);
-  Type type = l.elementType(axes);
   Scalars outer{l.b, l.loc};
   SmallVector<Value> none(rank, outer.integer(l.b.getI1Type(), 0));
+  l.requireIndices(axes, l.attr(rank), "an axis");
   if (none.empty())
     return none;
+  Value list = l.value(axes);
+  Type type = l.elementType(axes);
   auto loop = scf::ForOp::create(
       l.b, l.loc, l.index(0), l.index(l.dims(axes)[0]), l.index(1), none,
       [&](OpBuilder &nested, Location loc, Value i, ValueRange state) {

@@ -238,6 +238,8 @@ static LogicalResult lowerStft(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(signal);
   if (rank != 2 && rank != 3)
     return l.refuse("the signal must have rank 2 or 3");
+  if (window && l.rank(window) != 1)
+    return l.refuse("the window must have rank 1");
   int64_t parts = rank == 2 ? 1 : partsOf(l, signal);
   if (!parts)
     return failure();

@@ -14,6 +14,9 @@
 using namespace mlir;
 using namespace onnxc;
 
+/// Of the result, and of the table of their weights.
+static constexpr int64_t mostColumns = 1 << 24;
+
 namespace {
 /// The n-grams of one length, in order, and the columns they are counted in.
 struct Grams {
@@ -56,8 +59,10 @@ LogicalResult TermFrequencies::readPool() {
     return l.refuse("the lengths of n-grams, or the skips, are out of range");
   strides = skips + 1;
   for (int64_t column : *at) {
-    if (column < 0 || column >= INT32_MAX)
-      return l.refuse("an index of ngram_indexes is out of range");
+    if (column < 0 || column >= mostColumns)
+      return l.refuse("index " + Twine(column) +
+                      " of ngram_indexes is not supported: there are " +
+                      Twine(mostColumns) + " columns at most");
     columns = std::max(columns, column + 1);
   }
   if (auto given = n.op->getAttrOfType<DenseF32ArrayAttr>("weights");

@@ -87,3 +87,24 @@ def test_term_frequencies(compiled) -> None:
         feeds = {"x": generator.integers(2, 9, (n, c)), "row": generator.integers(2, 9, d).astype(np.int32)}
         for ours, want in zip(session.run(None, feeds), reference.run(None, feeds), strict=True):
             np.testing.assert_array_equal(ours, want)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"ngram_indexes": [2**31 - 2]}, "16777216 columns at most"),
+        ({"ngram_indexes": [-1]}, "index -1"),
+        ({"pool_int64s": [1, 2]}, "fewer values than the pool"),
+        ({"ngram_counts": [5]}, "do not divide the pool"),
+        ({"pool_int64s": [1, 1], "ngram_indexes": [0, 1]}, "twice"),
+        ({"weights": [1.0, 2.0]}, "differ in length"),
+        ({"min_gram_length": 3}, "out of range"),
+    ],
+)
+def test_term_frequencies_refused(changes, reason, tmp_path) -> None:
+    options = {"mode": "TFIDF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0}
+    options |= {"ngram_counts": [0], "ngram_indexes": [0], "pool_int64s": [1]} | changes
+    node = helper.make_node("TfIdfVectorizer", ["x"], ["y"], **options)
+    model = make_model([node], [("x", INT64, ["N"])], [("y", TensorProto.FLOAT, [None])])
+    with pytest.raises(onnxc.CompileError, match=rf"node 'y' \(TfIdfVectorizer.*{reason}"):
+        onnxc.compile(model.SerializeToString(), tmp_path / "m.so")

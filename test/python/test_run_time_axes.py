@@ -83,6 +83,16 @@ def test_squeeze_and_unsqueeze(compiled) -> None:
             session.run(None, good | bad)
 
 
+@pytest.mark.parametrize("operator", ["Squeeze", "Unsqueeze", "ReduceSum"])
+@pytest.mark.parametrize("dims", [[], [1, 1]])
+def test_axes_that_are_no_vector(operator, dims, tmp_path) -> None:
+    rank = {"Squeeze": 1, "Unsqueeze": 3, "ReduceSum": 2}[operator]
+    inputs = [("x", FLOAT, [1, 2]), ("axes", INT64, dims)]
+    model = make_model([helper.make_node(operator, ["x", "axes"], ["y"])], inputs, [("y", FLOAT, [None] * rank)])
+    with pytest.raises(onnxc.CompileError, match="rank"):
+        onnxc.compile(model.SerializeToString(), tmp_path / "m.so")
+
+
 def test_pad(compiled) -> None:
     nodes = [
         helper.make_node("Pad", ["x", "pads", "", "axes"], ["zeros"]),

@@ -162,6 +162,26 @@ def test_stft(compiled) -> None:
             session.run(None, feeds | changed)
 
 
+@pytest.mark.parametrize(
+    ("operator", "dims", "constants", "reason"),
+    [
+        ("DFT", [1, 4, 1], {"length": 2**40}, "more than 1048576 points"),
+        ("DFT", [1, 4, 1], {"length": -3}, "-3"),
+        ("DFT", [1, 4, 3], {}, "known to be 1 or 2"),
+        ("DFT", [3, 0, 2], {}, "0 is less than 1"),
+        ("STFT", [1, 40, 1], {"step": 2, "window": [[1.0, 2.0]]}, "window must have rank 1"),
+        ("STFT", [1, 40, 1], {"step": 0, "window": [1.0, 2.0]}, "frame_step"),
+        ("STFT", [1, 40, 2], {"step": 2, "window": [1.0, 2.0]}, "one-sided"),
+    ],
+)
+def test_refused(operator, dims, constants, reason, tmp_path) -> None:
+    arrays = {name: np.array(value, np.float32 if name == "window" else np.int64) for name, value in constants.items()}
+    node = helper.make_node(operator, ["x", *arrays], ["y"])
+    model = make_model([node], [("x", FLOAT, dims)], [("y", FLOAT, [None] * (3 if operator == "DFT" else 4))], arrays)
+    with pytest.raises(onnxc.CompileError, match=rf"node 'y' \({operator}.*{reason}"):
+        onnxc.compile(model.SerializeToString(), tmp_path / "m.so")
+
+
 def test_mel_weight_matrix(compiled) -> None:
     """Bands as wide as a bin and wider, in several types, from constants and from what a run tells."""
     sizes = [(8, 16, 8000, 0.0, 4000.0), (80, 400, 16000, 20.0, 7600.0), (3, 7, 100, 1.0, 49.0)]
