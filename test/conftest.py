@@ -64,6 +64,9 @@ def agree(compiled):
                 if result.size == want.size == 0:
                     continue  # ONNX Runtime says 0 of dims that it would learn from the first iteration of a loop
                 assert result.shape == want.shape
+                if result.dtype == object:
+                    assert result.tolist() == want.tolist()
+                    continue
                 np.testing.assert_allclose(result, want, rtol=1e-5, atol=1e-5)
         return results
 

@@ -105,6 +105,8 @@ llvm::Expected<ElementsAttr> onnxc::tensorElements(const TensorProto &tensor,
       return wrongSize(tensor.string_data_size());
     SmallVector<StringRef> values(tensor.string_data().begin(),
                                   tensor.string_data().end());
+    if (llvm::any_of(values, [](StringRef v) { return v.contains('\0'); }))
+      return fail("has a string with a NUL character, which is not supported");
     return stringElements(dims, values, context);
   }
   if (element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 6)

@@ -1,6 +1,7 @@
 //===- Elementwise.cpp - Arithmetic, logic, comparison, rounding ----------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -233,12 +234,23 @@ static LogicalResult lowerVariadic(Lowering &l, OnnxNode n) {
   });
 }
 
+static LogicalResult lowerEqual(Lowering &l, OnnxNode n) {
+  if (isString(l.elementType(n.in(0))))
+    return lowerStringEqual(l, n);
+  bool u = isUnsigned(l.elementType(n.in(0)));
+  return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
+    return s.compare(Comparison::Equal, in[0], in[1], u);
+  });
+}
+
 static LogicalResult lowerCast(Lowering &l, OnnxNode n) {
   Type from = l.elementType(n.in(0)), to = l.elementType(n.out());
   if (from == to) {
     l.set(n.out(), l.value(n.in(0)));
     return success();
   }
+  if (isString(from) || isString(to))
+    return lowerStringCast(l, n);
   NarrowRounding how;
   how.saturate = n.integer("saturate", 1) != 0;
   StringRef direction = n.string("round_mode", "up");
@@ -329,7 +341,7 @@ void onnxc::addElementwise(LoweringTable &table) {
   table.onOp("Sum", lowerVariadic<Variadic::Sum>);
   table.onOp("Mean", lowerVariadic<Variadic::Mean>);
 
-  BINARY("Equal", s.compare(Comparison::Equal, x, y, u));
+  table.onOp("Equal", lowerEqual);
   BINARY("Less", s.compare(Comparison::Less, x, y, u));
   BINARY("LessOrEqual", s.compare(Comparison::LessOrEqual, x, y, u));
   BINARY("Greater", s.compare(Comparison::Greater, x, y, u));

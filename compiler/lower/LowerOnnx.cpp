@@ -3,6 +3,7 @@
 #include "compiler/lower/Lowering.h"
 #include "compiler/lower/NarrowTypes.h"
 #include "compiler/lower/Passes.h"
+#include "compiler/lower/Strings.h"
 #include "compiler/lower/Traditional.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/ElementTypes.h"
@@ -67,6 +68,7 @@ static LoweringTable makeTable() {
   addTreeEnsembles(table);
   addSequences(table);
   addOptionals(table);
+  addStrings(table);
   return table;
 }
 
@@ -154,8 +156,10 @@ struct LowerOnnxPass : onnxc::impl::LowerOnnxBase<LowerOnnxPass> {
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       inputs.push_back(loweredType(
           function, type, boundaryName("input", inputAttributes[i], i)));
-      if (inputs.back() && sharedBits(type) && inputAttributes[i] &&
-          inputAttributes[i].get("onnx.default")) {
+      if (inputs.back() &&
+          (sharedBits(type) ||
+           (elementOf(type) && isString(elementOf(type)))) &&
+          inputAttributes[i] && inputAttributes[i].get("onnx.default")) {
         function.emitError() << boundaryName("input", inputAttributes[i], i)
                              << " has a default of type " << type
                              << ", which is not supported yet";

@@ -4,6 +4,7 @@
 #include "compiler/lower/NarrowTypes.h"
 
 #include "compiler/lower/Scalars.h"
+#include "compiler/lower/Strings.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/ElementTypes.h"
 #include "dialects/onnx/Elements.h"
@@ -29,12 +30,15 @@ Type onnxc::signless(Type type) {
   if (auto complex = dyn_cast<ComplexType>(type);
       complex && complex.getElementType().isF32())
     return IntegerType::get(type.getContext(), 64);
+  if (isString(type)) // its address
+    return IntegerType::get(type.getContext(), 64);
   return type;
 }
 
 /// Whether `type` is lowered to bit patterns that only some operators take.
 static bool isPattern(Type type) {
-  return isNarrowFloat(type) || isNarrowInteger(type) || isa<ComplexType>(type);
+  return isNarrowFloat(type) || isNarrowInteger(type) ||
+         isa<ComplexType>(type) || isString(type);
 }
 
 /// Operators that move elements of any type, or know what patterns stand for.
@@ -67,6 +71,34 @@ static bool takesPatterns(StringRef name) {
   return llvm::is_contained(names, name);
 }
 
+/// Operators that work on strings alone, or on strings as well.
+static bool takesStrings(StringRef name) {
+  static constexpr StringLiteral names[] = {"ConcatFromSequence",
+                                            "Equal",
+                                            "Loop",
+                                            "OptionalGetElement",
+                                            "OptionalHasElement",
+                                            "Optional",
+                                            "RegexFullMatch",
+                                            "Scan",
+                                            "ScatterElements",
+                                            "ScatterND",
+                                            "SequenceAt",
+                                            "SequenceConstruct",
+                                            "SequenceInsert",
+                                            "SplitToSequence",
+                                            "StringConcat",
+                                            "StringNormalizer",
+                                            "StringSplit",
+                                            "ml.LabelEncoder",
+                                            "ml.LinearClassifier",
+                                            "ml.TreeEnsembleClassifier"};
+  static constexpr StringLiteral numbers[] = {"BitCast", "DequantizeLinear",
+                                              "QuantizeLinear"};
+  return llvm::is_contained(names, name) ||
+         (takesPatterns(name) && !llvm::is_contained(numbers, name));
+}
+
 bool onnxc::isUnsigned(Type type) { return type.isUnsignedInteger(); }
 
 RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
@@ -77,9 +109,9 @@ RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
 }
 
 bool onnxc::isLowered(Type type) {
-  // Neither strings nor complex128, nor floats of six bits.
+  // Neither complex128 nor floats of six bits.
   int32_t number = dataType(type);
-  return number != 0 && number != 8 && number != 15 && number < 27;
+  return number != 0 && number != 15 && number < 27;
 }
 
 std::optional<int64_t> onnxc::normalizeAxis(int64_t axis, int64_t rank) {
@@ -554,8 +586,10 @@ LogicalResult Lowering::checkTypes(Operation *op) {
       llvm::raw_string_ostream(text) << tensor.getElementType();
       return refuse("element type " + Twine(text) + " is not supported yet");
     }
+    StringRef name = op::operatorName(op);
     if (isPattern(tensor.getElementType()) &&
-        !takesPatterns(op::operatorName(op))) {
+        !(isString(tensor.getElementType()) ? takesStrings(name)
+                                            : takesPatterns(name))) {
       std::string text;
       llvm::raw_string_ostream(text) << tensor.getElementType();
       return refuse("element type " + Twine(text) +

@@ -2,6 +2,8 @@
 
 #include "compiler/lower/Elementwise.h"
 #include "compiler/lower/NarrowTypes.h"
+#include "compiler/lower/Scalars.h"
+#include "compiler/lower/Strings.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/Elements.h"
 
@@ -62,6 +64,10 @@ Value Lowering::constantTensor(ElementsAttr value) {
   auto type = cast<RankedTensorType>(value.getShapedType());
   auto lowered =
       RankedTensorType::get(type.getShape(), signless(type.getElementType()));
+  if (isString(type.getElementType())) {
+    SmallVector<StringRef> texts(value.getValues<StringRef>());
+    return kernel::StringsOp::create(b, loc, lowered, b.getStrArrayAttr(texts));
+  }
   std::optional<ElementBytes> bytes = elementBytes(value);
   if (!bytes)
     return tensor::EmptyOp::create(b, loc, lowered.getShape(),

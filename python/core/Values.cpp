@@ -57,10 +57,11 @@ bool InputValues::viewStrings(nb::handle object, onnxc_value &value,
                               std::string &error) {
   nb::object numpy = nb::module_::import_("numpy");
   nb::object given = numpy.attr("asarray")(object);
-  std::string kind = nb::cast<std::string>(given.attr("dtype").attr("kind"));
+  nb::object dtype = given.attr("dtype");
+  std::string kind = nb::cast<std::string>(dtype.attr("kind"));
   if (kind != "O" && kind != "U" && kind != "S" && kind != "T") {
-    error = "expected strings, got an array of dtype " +
-            std::string(nb::str(given.attr("dtype")).c_str());
+    error = std::string("expected strings, got an array of dtype ") +
+            nb::str(nb::handle(dtype)).c_str();
     return false;
   }
   nb::object array = given.attr("astype")("O");

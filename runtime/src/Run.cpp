@@ -2,6 +2,7 @@
 #include "Run.h"
 
 #include "ElemType.h"
+#include "HostOperators.h"
 
 #include <new>
 
@@ -73,6 +74,15 @@ onnxc_services Run::makeServices() {
                              ThreadPool::Body body, void *argument) {
     auto *run = static_cast<Run *>(context);
     run->pool->parallelFor(count, grain, body, argument, run->maxThreads);
+  };
+  services.host_operator = [](void *context, const char *name,
+                              const onnxc_value *arguments,
+                              onnxc_value *results, onnxc_error *error) {
+    auto allocate = [](void *run, size_t bytes) {
+      return static_cast<Run *>(run)->keep(bytes);
+    };
+    return runHostOperator(
+        {name, arguments, results, allocate, context, error});
   };
   return services;
 }

@@ -1,0 +1,59 @@
+//===- HostOperators.cpp - The library of operators on strings -===//
+#include "HostOperators.h"
+
+#include <cstdio>
+#include <dlfcn.h>
+#include <string>
+
+namespace onnxc::runtime {
+
+namespace {
+struct HostLibrary {
+  onnxc_host_run_fn run = nullptr;
+  std::string failure;
+
+  HostLibrary() {
+    // Beside the file that holds this code, in lib beside its folder, and where
+    // the system searches.
+    std::string folder;
+    Dl_info info;
+    if (dladdr(reinterpret_cast<void *>(&runHostOperator), &info) &&
+        info.dli_fname) {
+      folder = info.dli_fname;
+      size_t slash = folder.rfind('/');
+      folder = slash == std::string::npos ? "." : folder.substr(0, slash);
+    }
+    std::string searched;
+    for (const std::string &path : {folder + "/" ONNXC_HOST_LIBRARY,
+                                    folder + "/../lib/" ONNXC_HOST_LIBRARY,
+                                    std::string(ONNXC_HOST_LIBRARY)}) {
+      if (tryPath(path))
+        return;
+      const char *reason = dlerror();
+      searched += (searched.empty() ? "" : "; ");
+      searched += reason ? reason : path + " lacks " ONNXC_HOST_RUN_SYMBOL;
+    }
+    failure = "operators on strings need " ONNXC_HOST_LIBRARY ": " + searched;
+  }
+
+  bool tryPath(const std::string &path) {
+    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library)
+      run = reinterpret_cast<onnxc_host_run_fn>(
+          dlsym(library, ONNXC_HOST_RUN_SYMBOL));
+    return run != nullptr;
+  }
+};
+} // namespace
+
+int32_t runHostOperator(const onnxc_host_call &call) {
+  static const HostLibrary library;
+  if (library.run)
+    return library.run(&call);
+  call.error->status = ONNXC_MODEL_RUNTIME_ERROR;
+  std::snprintf(call.error->message, sizeof call.error->message, "%s",
+                library.failure.c_str());
+  return ONNXC_MODEL_RUNTIME_ERROR;
+}
+
+} // namespace onnxc::runtime

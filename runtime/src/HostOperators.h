@@ -1,0 +1,15 @@
+//===- HostOperators.h - The library of operators on strings -*- C++ -*-===//
+#ifndef ONNXC_RUNTIME_SRC_HOSTOPERATORS_H
+#define ONNXC_RUNTIME_SRC_HOSTOPERATORS_H
+
+#include "../host/HostCall.h"
+
+namespace onnxc::runtime {
+
+/// Runs the call in libonnxc_host, which the first call loads. Returns an
+/// onnxc_model_status; the error says where the library was searched.
+int32_t runHostOperator(const onnxc_host_call &call);
+
+} // namespace onnxc::runtime
+
+#endif // ONNXC_RUNTIME_SRC_HOSTOPERATORS_H
