@@ -1,11 +1,12 @@
 //===- FeatureTransforms.cpp - What ai.onnx.ml does to features -----------===//
 //
 // Scaler, Normalizer, Binarizer, Imputer, ArrayFeatureExtractor,
-// FeatureVectorizer, OneHotEncoder, LabelEncoder; of numbers.
+// FeatureVectorizer, OneHotEncoder; of numbers.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/lower/Scalars.h"
+#include "compiler/lower/Strings.h"
 #include "compiler/lower/Traditional.h"
 
 using namespace mlir;
@@ -223,14 +224,22 @@ static LogicalResult lowerFeatureVectorizer(Lowering &l, OnnxNode n) {
 //===----------------------------------------------------------------------===//
 
 static LogicalResult lowerOneHotEncoder(Lowering &l, OnnxNode n) {
-  DenseElementsAttr categories = integerList(n, "cats_int64s");
-  if (!categories)
-    return l.refuse("categories that are strings are not supported yet");
+  // A string is the number of its category.
+  auto texts = stringAttribute(n, "cats_strings");
+  bool isText = isString(l.elementType(n.in(0)));
+  DenseElementsAttr categories =
+      isText && texts ? l.b.getI64TensorAttr(llvm::to_vector(llvm::seq<int64_t>(
+                            0, static_cast<int64_t>(texts->size()))))
+                      : integerList(n, "cats_int64s");
+  if (!categories || (isText && !texts))
+    return l.refuse("there are no categories of the input's type");
   if (n.integer("zeros", 1) == 0)
     return l.refuse("zeros = 0, an error for unknown categories, is not "
                     "supported yet");
-  Type element = l.elementType(n.in(0)), i64 = l.b.getI64Type(),
-       f32 = l.b.getF32Type();
+  Type i64 = l.b.getI64Type(), f32 = l.b.getF32Type();
+  Type element = isText ? i64 : l.elementType(n.in(0));
+  Value x =
+      isText ? positionsOf(l, l.value(n.in(0)), *texts) : l.value(n.in(0));
   int64_t rank = l.rank(n.in(0));
   Dims dims = l.dims(n.in(0));
   dims.push_back(l.attr(categories.getNumElements()));
@@ -239,8 +248,7 @@ static LogicalResult lowerOneHotEncoder(Lowering &l, OnnxNode n) {
   AffineMap last =
       AffineMap::get(rank + 1, 0, l.b.getAffineDimExpr(rank), l.b.getContext());
   l.set(n.out(),
-        l.map(f32, dims,
-              {{l.value(n.in(0)), own}, {l.constantTensor(categories), last}},
+        l.map(f32, dims, {{x, own}, {l.constantTensor(categories), last}},
               [&](OpBuilder &nested, ValueRange in) {
                 Scalars s{nested, l.loc};
                 Value same =
@@ -248,68 +256,6 @@ static LogicalResult lowerOneHotEncoder(Lowering &l, OnnxNode n) {
                               in[1], false);
                 return s.select(same, s.constant(f32, 1), s.constant(f32, 0));
               }));
-  return success();
-}
-
-/// The numbers of `<what>_int64s`, `<what>_floats` or `<what>_tensor`.
-static DenseElementsAttr labelList(OnnxNode n, StringRef what) {
-  if (DenseElementsAttr list = integerList(n, (what + "_int64s").str()))
-    return list;
-  if (DenseElementsAttr list = floatList(n, (what + "_floats").str()))
-    return list;
-  return n.op->getAttrOfType<DenseElementsAttr>((what + "_tensor").str());
-}
-
-/// Compares with one key after the other: such tables are short.
-static LogicalResult lowerLabelEncoder(Lowering &l, OnnxNode n) {
-  constexpr int64_t mostKeys = 1024;
-  DenseElementsAttr keys = labelList(n, "keys"),
-                    values = labelList(n, "values");
-  if (!keys || !values)
-    return l.refuse("keys or values are strings or a large tensor, which are "
-                    "not supported yet");
-  Type from = signless(l.elementType(n.in(0))),
-       to = signless(l.elementType(n.out()));
-  if (keys.getNumElements() != values.getNumElements())
-    return l.refuse("there are not as many keys as values");
-  if (keys.getNumElements() > mostKeys)
-    return l.refuse("more than " + Twine(mostKeys) +
-                    " keys are not supported yet");
-  if (keys.getElementType() != from || values.getElementType() != to)
-    return l.refuse("keys or values are of another type than the input or the "
-                    "output");
-  TypedAttr otherwise;
-  if (auto tensor = n.op->getAttrOfType<DenseElementsAttr>("default_tensor"))
-    otherwise = cast<TypedAttr>(*tensor.value_begin<Attribute>());
-  else if (to.isF32())
-    otherwise =
-        l.b.getF32FloatAttr(static_cast<float>(n.real("default_float", -0.0)));
-  else if (to.isInteger(64))
-    otherwise = l.b.getI64IntegerAttr(n.integer("default_int64", -1));
-  if (!otherwise || otherwise.getType() != to)
-    return l.refuse("there is no default_tensor of the output's type");
-  l.set(
-      n.out(),
-      l.mapSame(to, {l.value(n.in(0))}, [&](OpBuilder &nested, ValueRange in) {
-        Scalars s{nested, l.loc};
-        Value result = arith::ConstantOp::create(nested, l.loc, otherwise);
-        SmallVector<Attribute> sources(keys.getValues<Attribute>()),
-            targets(values.getValues<Attribute>());
-        // The first of equal keys wins.
-        for (size_t i = sources.size(); i-- > 0;) {
-          Attribute key = sources[i], value = targets[i];
-          Value k =
-              arith::ConstantOp::create(nested, l.loc, cast<TypedAttr>(key));
-          Value v =
-              arith::ConstantOp::create(nested, l.loc, cast<TypedAttr>(value));
-          auto real = dyn_cast<FloatAttr>(key);
-          Value same = real && real.getValue().isNaN()
-                           ? s.isNaN(in[0])
-                           : s.compare(Comparison::Equal, in[0], k, false);
-          result = s.select(same, v, result);
-        }
-        return result;
-      }));
   return success();
 }
 
@@ -321,5 +267,4 @@ void onnxc::addFeatureTransforms(LoweringTable &table) {
   table.onOp("ml.ArrayFeatureExtractor", lowerArrayFeatureExtractor);
   table.onOp("ml.FeatureVectorizer", lowerFeatureVectorizer);
   table.onOp("ml.OneHotEncoder", lowerOneHotEncoder);
-  table.onOp("ml.LabelEncoder", lowerLabelEncoder);
 }

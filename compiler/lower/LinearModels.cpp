@@ -168,10 +168,10 @@ static LogicalResult lowerLinearRegressor(Lowering &l, OnnxNode n) {
 }
 
 static LogicalResult lowerLinearClassifier(Lowering &l, OnnxNode n) {
-  auto labels = n.integers("classlabels_ints");
+  auto labels = classLabels(l, n, "classlabels_ints");
   auto intercepts = n.op->getAttrOfType<DenseF32ArrayAttr>("intercepts");
-  if (!labels || labels->empty())
-    return l.refuse("class labels that are strings are not supported yet");
+  if (!labels)
+    return failure();
   auto rows = static_cast<int64_t>(labels->size());
   if (rows < 2 || (intercepts && intercepts.size() == 1))
     return l.refuse("one score for two classes is not supported yet");
@@ -179,7 +179,8 @@ static LogicalResult lowerLinearClassifier(Lowering &l, OnnxNode n) {
   if (!scores)
     return failure();
   if (n.out(0))
-    l.set(n.out(0), winningLabels(l, scores, *labels));
+    l.set(n.out(0),
+          asLabels(l, winningLabels(l, scores, labels->numbers), *labels));
   if (!n.out(1))
     return success();
   Value result = postTransform(l, scores, n.string("post_transform", "NONE"));

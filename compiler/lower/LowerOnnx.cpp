@@ -69,6 +69,8 @@ static LoweringTable makeTable() {
   addSequences(table);
   addOptionals(table);
   addStrings(table);
+  addLabels(table);
+  addMaps(table);
   return table;
 }
 

@@ -73,16 +73,19 @@ static bool takesPatterns(StringRef name) {
 
 /// Operators that work on strings alone, or on strings as well.
 static bool takesStrings(StringRef name) {
-  static constexpr StringLiteral names[] = {"ConcatFromSequence",
+  static constexpr StringLiteral names[] = {"CategoryMapper",
+                                            "ConcatFromSequence",
+                                            "DictVectorizer",
                                             "Equal",
+                                            "LabelEncoder",
+                                            "LinearClassifier",
                                             "Loop",
+                                            "OneHotEncoder",
+                                            "Optional",
                                             "OptionalGetElement",
                                             "OptionalHasElement",
-                                            "Optional",
                                             "RegexFullMatch",
                                             "Scan",
-                                            "ScatterElements",
-                                            "ScatterND",
                                             "SequenceAt",
                                             "SequenceConstruct",
                                             "SequenceInsert",
@@ -90,9 +93,7 @@ static bool takesStrings(StringRef name) {
                                             "StringConcat",
                                             "StringNormalizer",
                                             "StringSplit",
-                                            "ml.LabelEncoder",
-                                            "ml.LinearClassifier",
-                                            "ml.TreeEnsembleClassifier"};
+                                            "TreeEnsembleClassifier"};
   static constexpr StringLiteral numbers[] = {"BitCast", "DequantizeLinear",
                                               "QuantizeLinear"};
   return llvm::is_contained(names, name) ||

@@ -11,6 +11,23 @@ void addFeatureTransforms(LoweringTable &table);
 void addLinearModels(LoweringTable &table);
 void addSupportVectors(LoweringTable &table);
 void addTreeEnsembles(LoweringTable &table);
+void addLabels(LoweringTable &table);
+void addMaps(LoweringTable &table);
+
+/// The labels of a classifier's classes.
+struct ClassLabels {
+  llvm::SmallVector<int64_t> numbers;       ///< of strings: their positions
+  llvm::SmallVector<llvm::StringRef> texts; ///< empty unless strings
+  size_t size() const { return numbers.size(); }
+};
+
+/// The attribute classlabels_strings, or `integers` where that is absent;
+/// nullopt, with a refusal, where neither is there.
+std::optional<ClassLabels> classLabels(Lowering &l, OnnxNode n,
+                                       llvm::StringRef integers);
+/// A tensor of `labels.numbers` as one of labels.
+mlir::Value asLabels(Lowering &l, mlir::Value numbers,
+                     const ClassLabels &labels);
 
 /// The samples, [N, F] or one of [F], as a tensor [N, F] of `element`; null,
 /// with a refusal, when they have another rank.

@@ -191,12 +191,13 @@ static Value bothScores(Lowering &l, Value scores, bool logistic,
 /// ONNX Runtime the second wins when the score is above 0, or above 0.5 where
 /// no weight is negative.
 static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
-  auto labels = n.integers("classlabels_int64s");
+  auto labels = classLabels(l, n, "classlabels_int64s");
   StringRef transform = n.string("post_transform", "NONE");
   auto base = realList(n, "base_values");
-  if (!labels || labels->size() < 2)
-    return l.refuse("class labels that are strings, or fewer than two, are not "
-                    "supported yet");
+  if (!labels)
+    return failure();
+  if (labels->size() < 2)
+    return l.refuse("fewer than two class labels are not supported yet");
   auto classes = static_cast<int64_t>(labels->size());
   std::optional<Ensemble> ensemble =
       evaluate(l, n, readForestLists(l, n, "class"), classes);
@@ -221,9 +222,13 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
                        });
   Value scores = plus(l, inSingle(l, ensemble->sums), *base);
   if (n.out(0))
-    l.set(n.out(0), isOneScore ? labelsAbove(l, scores, isSecond ? 1 : 0,
-                                             isProbability ? 0.5 : 0, *labels)
-                               : winningLabels(l, scores, *labels));
+    l.set(n.out(0),
+          asLabels(l,
+                   isOneScore
+                       ? labelsAbove(l, scores, isSecond ? 1 : 0,
+                                     isProbability ? 0.5 : 0, labels->numbers)
+                       : winningLabels(l, scores, labels->numbers),
+                   *labels));
   if (!n.out(1))
     return success();
   if (isOneScore && !isSecond) {

@@ -59,7 +59,9 @@ bool InputValues::viewStrings(nb::handle object, onnxc_value &value,
   nb::object given = numpy.attr("asarray")(object);
   nb::object dtype = given.attr("dtype");
   std::string kind = nb::cast<std::string>(dtype.attr("kind"));
-  if (kind != "O" && kind != "U" && kind != "S" && kind != "T") {
+  bool isEmptyList = !given.is(object) && nb::len(given) == 0;
+  if (kind != "O" && kind != "U" && kind != "S" && kind != "T" &&
+      !isEmptyList) {
     error = std::string("expected strings, got an array of dtype ") +
             nb::str(nb::handle(dtype)).c_str();
     return false;
@@ -200,9 +202,10 @@ static nb::object objectOf(const onnxc_value &value, std::string &error) {
   }
   if (value.kind != ONNXC_KIND_MAP)
     return elements;
-  nb::object pairs =
-      nb::module_::import_("builtins").attr("zip")(elements[0], elements[1]);
-  return nb::module_::import_("builtins").attr("dict")(pairs);
+  // In the order of the keys, as onnxruntime's.
+  nb::object builtins = nb::module_::import_("builtins");
+  nb::object pairs = builtins.attr("zip")(elements[0], elements[1]);
+  return builtins.attr("dict")(builtins.attr("sorted")(pairs));
 }
 
 nb::object objectFromTensor(onnxc_tensor *tensor, std::string &error) {

@@ -43,10 +43,14 @@ static LogicalResult classifier(ShapeContext &shape) {
   auto labels = shape.integers("classlabels_ints");
   if (!labels)
     labels = shape.integers("classlabels_int64s");
+  auto texts = shape.op->getAttrOfType<ArrayAttr>("classlabels_strings");
   if (!count)
     return success();
   shape.setDims(0, {*count});
-  if (labels)
+  if (texts && !texts.empty())
+    shape.setDims(1,
+                  {*count, shape.constant(static_cast<int64_t>(texts.size()))});
+  else if (labels)
     shape.setDims(
         1, {*count, shape.constant(static_cast<int64_t>(labels->size()))});
   return success();
@@ -99,20 +103,30 @@ static LogicalResult arrayFeatureExtractor(ShapeContext &shape) {
   return success();
 }
 
+static LogicalResult dictVectorizer(ShapeContext &shape) {
+  if (auto texts = shape.op->getAttrOfType<ArrayAttr>("string_vocabulary"))
+    shape.setDims(0, {shape.constant(1),
+                      shape.constant(static_cast<int64_t>(texts.size()))});
+  return success();
+}
+
 static LogicalResult oneHotEncoder(ShapeContext &shape) {
   auto data = shape.dims(0);
   auto categories = shape.integers("cats_int64s");
-  if (!data || !categories)
+  auto texts = shape.op->getAttrOfType<ArrayAttr>("cats_strings");
+  bool isText = texts && !texts.empty();
+  if (!data || (!categories && !isText))
     return success();
   Exprs dims(*data);
-  dims.push_back(shape.constant(static_cast<int64_t>(categories->size())));
+  dims.push_back(shape.constant(
+      static_cast<int64_t>(isText ? texts.size() : categories->size())));
   shape.setDims(0, dims);
   return success();
 }
 
 void onnxc::addMLShapes(ShapeRules &rules) {
-  rules.onShape({"ml.Binarizer", "ml.Imputer", "ml.LabelEncoder",
-                 "ml.Normalizer", "ml.Scaler"},
+  rules.onShape({"ml.Binarizer", "ml.CategoryMapper", "ml.Imputer",
+                 "ml.LabelEncoder", "ml.Normalizer", "ml.Scaler"},
                 sameAsFirst);
   rules.onShape("ml.LinearRegressor", linearRegressor);
   rules.onShape({"ml.TreeEnsemble", "ml.TreeEnsembleRegressor"}, treeRegressor);
@@ -122,5 +136,6 @@ void onnxc::addMLShapes(ShapeRules &rules) {
   rules.onShape("ml.SVMRegressor", svmRegressor);
   rules.onShape("ml.FeatureVectorizer", featureVectorizer);
   rules.onShape("ml.ArrayFeatureExtractor", arrayFeatureExtractor);
+  rules.onShape("ml.DictVectorizer", dictVectorizer);
   rules.onShape("ml.OneHotEncoder", oneHotEncoder);
 }
