@@ -75,13 +75,16 @@ struct SessionOptions {
 
 struct RunOptions {
   onnxc_run_options *handle = nullptr;
-  explicit RunOptions(int maxThreads) {
-    if (maxThreads <= 0)
-      return;
-    check(onnxc_run_options_create(&handle));
-    check(onnxc_run_options_set_max_threads(handle, maxThreads));
-  }
+  RunOptions() { check(onnxc_run_options_create(&handle)); }
+  RunOptions(const RunOptions &) = delete;
   ~RunOptions() { onnxc_run_options_release(handle); }
+
+  void setMaxThreads(int threads) {
+    check(onnxc_run_options_set_max_threads(handle, threads));
+  }
+  void setTerminate(bool terminate) {
+    check(onnxc_run_options_set_terminate(handle, terminate));
+  }
 };
 
 /// Outputs until they are handed to numpy.
@@ -180,8 +183,8 @@ public:
 
   /// `targets`: None, or for each output asked for None or an array of its
   /// type, in whose memory the result goes.
-  nb::list run(nb::handle outputNames, nb::dict feeds, int maxThreads,
-               nb::handle targets) {
+  nb::list run(nb::handle outputNames, nb::dict feeds,
+               const RunOptions *options, nb::handle targets) {
     std::vector<onnxc_value> values(inputs.size());
     InputValues views;
     for (auto [name, value] : feeds)
@@ -194,14 +197,13 @@ public:
     size_t count = wanted.empty() ? outputIndex.size() : wanted.size();
     Outputs outputs(count);
     std::vector<nb::object> arrays = wrapTargets(targets, outputs);
-    RunOptions options(maxThreads);
     onnxc_status *status;
     {
       nb::gil_scoped_release release;
-      status =
-          onnxc_session_run_indexed(handle, options.handle, values.data(),
-                                    wanted.empty() ? nullptr : wanted.data(),
-                                    count, outputs.tensors.data());
+      status = onnxc_session_run_indexed(
+          handle, options ? options->handle : nullptr, values.data(),
+          wanted.empty() ? nullptr : wanted.data(), count,
+          outputs.tensors.data());
     }
     check(status);
 
@@ -323,6 +325,10 @@ private:
 NB_MODULE(_core, module) {
   if (!importNumpy())
     throw nb::python_error();
+  nb::class_<RunOptions>(module, "RunOptions")
+      .def(nb::init<>())
+      .def("set_max_threads", &RunOptions::setMaxThreads)
+      .def("set_terminate", &RunOptions::setTerminate);
   nb::class_<Session>(module, "Session")
       .def(nb::init<nb::object, int, bool, bool>(), nb::arg("source"),
            nb::arg("threads") = 0, nb::arg("spinning") = true,
@@ -334,7 +340,7 @@ NB_MODULE(_core, module) {
       .def("profiling_start_time_ns", &Session::profilingStartTime)
       .def("end_profiling", &Session::endProfiling)
       .def("run", &Session::run, nb::arg("output_names").none(),
-           nb::arg("feeds"), nb::arg("max_threads") = 0,
+           nb::arg("feeds"), nb::arg("options").none() = nb::none(),
            nb::arg("targets").none() = nb::none());
   module.def("version", &onnxc_version);
   module.def("default_thread_count", &onnxc_default_thread_count);

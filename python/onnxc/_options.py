@@ -9,6 +9,8 @@ import enum
 import operator
 from typing import Any, ClassVar
 
+from onnxc import _core
+
 
 class _Enumeration(enum.IntEnum):
     """Prints its name, as onnxruntime's enumerations do."""
@@ -116,8 +118,9 @@ class SessionOptions(_Options):
 
 
 class RunOptions(_Options):
-    """What one run is made with. `terminate` refuses a run that has not begun; the configuration entry
-    `onnxc.max_threads` limits the threads of the run. The others say how onnxruntime is to do its work."""
+    """What one run is made with. `terminate` ends the runs that are under way with these options, before their next
+    kernel, and refuses others, until it is False again; the configuration entry `onnxc.max_threads` limits the threads
+    of the run. The others say how onnxruntime is to do its work."""
 
     _KINDS: ClassVar = {
         "log_severity_level": int,
@@ -128,12 +131,22 @@ class RunOptions(_Options):
     }
 
     def __init__(self) -> None:
+        self._core = _core.RunOptions()
         self.log_severity_level = -1
         self.log_verbosity_level = 0
         self.logid = ""
         self.only_execute_path_to_fetches = False
         self.terminate = False
         self._config: dict[str, str] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "terminate":
+            self._core.set_terminate(self.terminate)
+
+    def _for_run(self) -> _core.RunOptions:
+        self._core.set_max_threads(int(self._config.get("onnxc.max_threads", "0")))
+        return self._core
 
     def add_run_config_entry(self, key: str, value: str) -> None:
         self._config[key] = value

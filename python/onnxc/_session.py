@@ -97,13 +97,7 @@ class InferenceSession:
         """The outputs named (None or [] means all), as numpy arrays."""
         if run_options is None:
             return self._run(output_names, input_feed)
-        self._refuse_terminated(run_options)
-        return self._run(output_names, input_feed, _max_threads(run_options))
-
-    @staticmethod
-    def _refuse_terminated(run_options: RunOptions | None) -> None:
-        if run_options is not None and run_options.terminate:
-            raise _errors.Fail("Exiting due to terminate flag being set to true.")
+        return self._run(output_names, input_feed, run_options._for_run())
 
     def run_with_ort_values(
         self,
@@ -123,11 +117,10 @@ class InferenceSession:
         names = list(iobinding._targets)
         if not names:
             raise RuntimeError("Error in execution: At least one output should be requested.")
-        self._refuse_terminated(run_options)
         feeds = {name: value.numpy() for name, value in iobinding._inputs.items()}
         targets = [value.numpy() if value is not None else None for value in iobinding._targets.values()]
         try:
-            arrays = self._run(names, feeds, _max_threads(run_options), targets)
+            arrays = self._run(names, feeds, run_options and run_options._for_run(), targets)
         except (ValueError, *_errors.ALL) as error:
             raise RuntimeError(f"Error in execution: {error}") from None
         bound = zip(names, iobinding._targets.values(), arrays, strict=True)
@@ -177,10 +170,6 @@ class InferenceSession:
 
     def disable_fallback(self) -> None:
         """Accepted; there is nothing to fall back to."""
-
-
-def _max_threads(run_options: RunOptions | None) -> int:
-    return int(run_options._config.get("onnxc.max_threads", "0")) if run_options is not None else 0
 
 
 def _is_library(path: str) -> bool:

@@ -111,6 +111,16 @@ onnxc_status *onnxc_run_options_set_max_threads(onnxc_run_options *options,
                     options ? &options->maxThreads : nullptr);
 }
 
+onnxc_status *onnxc_run_options_set_terminate(onnxc_run_options *options,
+                                              int32_t terminate) {
+  return guarded([&]() -> Status {
+    if (!options)
+      return isNull("options");
+    __atomic_store_n(&options->terminate, terminate != 0, __ATOMIC_RELAXED);
+    return nullptr;
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Sessions
 //===----------------------------------------------------------------------===//

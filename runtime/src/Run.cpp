@@ -140,6 +140,11 @@ Status Run::bindOutputs(const size_t *indices, size_t count,
   return nullptr;
 }
 
+Status terminated() {
+  return makeStatus(ONNXC_STATUS_TERMINATED,
+                    "Exiting due to terminate flag being set to true.");
+}
+
 Status modelStatus(int32_t code, const std::string &message) {
   switch (code) {
   case ONNXC_MODEL_INVALID_ARGUMENT:
@@ -148,6 +153,8 @@ Status modelStatus(int32_t code, const std::string &message) {
   case ONNXC_MODEL_OUT_OF_MEMORY:
     return message.empty() ? outOfMemory()
                            : makeStatus(ONNXC_STATUS_OUT_OF_MEMORY, message);
+  case ONNXC_MODEL_TERMINATED:
+    return terminated();
   default:
     return makeStatus(ONNXC_STATUS_RUNTIME_ERROR,
                       message.empty() ? "the model failed" : message);
@@ -203,13 +210,15 @@ void Run::reset() {
 
 Status Run::execute(const onnxc_value *inputs, const size_t *indices,
                     size_t count, onnxc_tensor **outputs, ThreadPool *pool,
-                    int maxThreads, Profile *profile) {
+                    int maxThreads, const int32_t *terminate,
+                    Profile *profile) {
   if (Status status = bindOutputs(indices, count, outputs))
     return status;
   this->pool = pool;
   this->maxThreads = maxThreads;
   onnxc_services services = makeServices();
   services.context = this;
+  services.terminate = terminate;
   if (!pool || maxThreads == 1)
     services.parallel_for = nullptr;
   if (profile && !profile->isRecording())

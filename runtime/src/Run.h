@@ -11,6 +11,9 @@
 
 namespace onnxc::runtime {
 
+/// What a run that its options end returns.
+Status terminated();
+
 /// What a model's own status means to the caller.
 Status modelStatus(int32_t code, const std::string &message);
 
@@ -22,10 +25,11 @@ public:
 
   /// Runs the model on inputs that were checked. `indices` says which outputs
   /// go to `outputs`; an entry that is not null provides the memory. `profile`,
-  /// where it is not null, gets the times of the kernels.
+  /// where it is not null, gets the times of the kernels; `terminate`, where it
+  /// is not null, ends the run when it becomes other than 0.
   Status execute(const onnxc_value *inputs, const size_t *indices, size_t count,
                  onnxc_tensor **outputs, ThreadPool *pool, int maxThreads,
-                 Profile *profile);
+                 const int32_t *terminate, Profile *profile);
 
   // Reused by the session while it prepares the run.
   std::vector<onnxc_value> inputs;

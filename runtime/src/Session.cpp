@@ -131,8 +131,12 @@ Status onnxc_session::execute(const onnxc_run_options *options,
                               onnxc_tensor **outputs, Run &run) {
   if (Status status = inputCheck.check(inputs, run.symbolValues))
     return status;
+  const int32_t *terminate = options ? &options->terminate : nullptr;
+  if (terminate && __atomic_load_n(terminate, __ATOMIC_RELAXED))
+    return terminated();
   return run.execute(inputs, outputIndices, outputCount, outputs, pool.get(),
-                     options ? options->maxThreads : 0, recorder.get());
+                     options ? options->maxThreads : 0, terminate,
+                     recorder.get());
 }
 
 Status onnxc_session::run(const onnxc_run_options *options,

@@ -19,6 +19,8 @@ struct onnxc_session_options {
 
 struct onnxc_run_options {
   int32_t maxThreads = 0;
+  /// Written while runs are under way: atomically.
+  int32_t terminate = 0;
 };
 
 struct onnxc_session {

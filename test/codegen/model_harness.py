@@ -43,6 +43,7 @@ void *onnxc_shell_output(frame *f, int64_t index, int64_t rank, const int64_t *d
 void *onnxc_shell_workspace(frame *f, int64_t bytes) { f->workspace_bytes = bytes; return block(f, bytes); }
 void *onnxc_shell_allocate(frame *f, int64_t bytes) { f->allocations++; return block(f, bytes); }
 int32_t onnxc_shell_status(frame *f) { (void)f; return 2; }
+int32_t onnxc_shell_terminated(frame *f) { (void)f; return 0; }
 int32_t onnxc_shell_fail(frame *f, const char *message, int64_t first, int64_t second) {
   (void)first, (void)second;
   snprintf(f->message, sizeof f->message, "%s", message);

@@ -8,6 +8,7 @@ import numpy as np
 import onnxc
 import pytest
 import small_models
+from onnx import TensorProto, helper
 from onnxc import _errors
 
 
@@ -128,6 +129,8 @@ def test_options(compiled) -> None:
     run_options.terminate = True
     with pytest.raises(_errors.Fail):
         session.run(["y"], {"x": X}, run_options)
+    run_options.terminate = False
+    np.testing.assert_array_equal(session.run(["y"], {"x": X}, run_options)[0], 2 * X + 1)
     options.intra_op_num_threads = -1
     with pytest.raises(_errors.InvalidArgument, match="intra_op_num_threads"):
         onnxc.InferenceSession(compiled(small_models.affine()), options)
@@ -197,3 +200,51 @@ def test_overhead_of_a_run(compiled) -> None:
         best = min(best, (time.perf_counter() - start) / 500)
     print(f"one run from Python: {best * 1e6:.2f} µs")
     assert best < 10e-6
+
+
+def test_a_run_is_ended_by_another_thread(compiled) -> None:
+    """A loop that would take days; ended, the session runs on, and other options' runs go on."""
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["a", "w"], ["b"]), helper.make_node("Identity", ["go"], ["still"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("a", TensorProto.FLOAT, [64, 64]),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, [64, 64]),
+        ],
+    )
+    model = small_models.make_model(
+        [helper.make_node("Loop", ["count", "", "x"], ["y"], body=body)],
+        [("count", TensorProto.INT64, []), ("x", TensorProto.FLOAT, [64, 64])],
+        [("y", TensorProto.FLOAT, [64, 64])],
+        {"w": np.eye(64, dtype=np.float32)},
+    )
+    session = onnxc.InferenceSession(compiled(model))
+    options = onnxc.RunOptions()
+    x = np.random.default_rng(0).standard_normal((64, 64), np.float32)
+    results = []
+
+    def run(count: int, run_options: onnxc.RunOptions | None) -> None:
+        try:
+            results.append(session.run(["y"], {"count": np.int64(count), "x": x}, run_options)[0])
+        except Exception as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run, args=(1 << 50, options))
+    thread.start()
+    time.sleep(0.1)
+    run(3, onnxc.RunOptions())
+    assert thread.is_alive()
+    options.terminate = True
+    thread.join(30)
+    assert not thread.is_alive()
+    options.terminate = False
+    run(2, options)
+    other, ended, again = results
+    assert isinstance(ended, _errors.Fail) and "terminate" in str(ended)
+    np.testing.assert_array_equal(other, x)
+    np.testing.assert_array_equal(again, x)

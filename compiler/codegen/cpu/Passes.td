@@ -83,6 +83,26 @@ def ProfileKernels : Pass<"profile-kernels", "mlir::ModuleOp"> {
     "mlir::LLVM::LLVMDialect", "mlir::memref::MemRefDialect"];
 }
 
+def TerminateRuns : Pass<"terminate-runs", "mlir::ModuleOp"> {
+  let summary = "Let the host end a run between kernels";
+  let description = [{
+    Before each call of a kernel the entry asks the shell whether the host has set `terminate`, and returns if so. It
+    costs two loads and a branch. The entry must be blocks, without regions in it, so that it can return anywhere.
+
+    ```mlir
+    // before
+    call @kernel_fill_0(%begin, %end, %b, %n, %zero)
+    // after
+    %status = call @onnxc_shell_terminated(%frame)
+    cf.cond_br %is_ok, ^next, ^return(%status)
+    ^next:
+    call @kernel_fill_0(%begin, %end, %b, %n, %zero)
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect", "mlir::func::FuncDialect"];
+}
+
 def ExpandMath : Pass<"expand-math", "mlir::ModuleOp"> {
   let summary = "Write elementary functions as arithmetic, or as calls of the shell's own";
   let description = [{

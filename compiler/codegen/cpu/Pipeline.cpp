@@ -21,6 +21,7 @@ void onnxc::buildToLlvmPipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createExpandMath());
   pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createTerminateRuns());
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));

@@ -166,6 +166,22 @@ void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
 
 int32_t onnxc_shell_status(onnxc_frame *frame) { return frame->status; }
 
+static __attribute__((noinline)) int32_t terminate(onnxc_frame *frame) {
+  onnxc_line line = failure(frame, ONNXC_MODEL_TERMINATED);
+  onnxc_line_text(&line, "the run was terminated");
+  return frame->status;
+}
+
+int32_t onnxc_shell_terminated(onnxc_frame *frame) {
+  const onnxc_services *services = frame->services;
+  if (__builtin_expect(
+          !services || !services->terminate ||
+              !__atomic_load_n(services->terminate, __ATOMIC_RELAXED),
+          1))
+    return ONNXC_MODEL_OK;
+  return terminate(frame);
+}
+
 int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message, int64_t first,
                          int64_t second) {
   onnxc_line line = failure(frame, ONNXC_MODEL_RUNTIME_ERROR);

@@ -71,6 +71,7 @@ void onnxc_shell_parallel(onnxc_frame *frame, int64_t count, int64_t grain,
                           void (*body)(void *, int64_t, int64_t),
                           void *argument);
 int32_t onnxc_shell_status(onnxc_frame *frame);
+int32_t onnxc_shell_terminated(onnxc_frame *frame);
 int32_t onnxc_shell_fail(onnxc_frame *frame, const char *message, int64_t first,
                          int64_t second);
 /* Boxed values (dialects/kernel): what `kernel.make_value` and

@@ -56,7 +56,8 @@ typedef enum onnxc_status_code {
   ONNXC_STATUS_OUT_OF_MEMORY = 5,
   ONNXC_STATUS_RUNTIME_ERROR = 6,   /* an operator met data it must refuse */
   ONNXC_STATUS_NOT_IMPLEMENTED = 7, /* a kind of value not served yet */
-  ONNXC_STATUS_SYSTEM_ERROR = 8     /* a system call failed */
+  ONNXC_STATUS_SYSTEM_ERROR = 8,    /* a system call failed */
+  ONNXC_STATUS_TERMINATED = 9       /* the run options' flag ended the run */
 } onnxc_status_code;
 
 /* What went wrong. A function that returns `onnxc_status *` returns NULL on
@@ -115,6 +116,11 @@ ONNXC_API void onnxc_run_options_release(onnxc_run_options *options);
 /* At most this many of the session's threads share the run; 0: all. */
 ONNXC_API onnxc_status *
 onnxc_run_options_set_max_threads(onnxc_run_options *options, int32_t threads);
+/* Ends the runs that are under way with these options, each before its next
+ * kernel, with ONNXC_STATUS_TERMINATED, and refuses others, until the flag is 0
+ * again. For any thread, at any time. */
+ONNXC_API onnxc_status *
+onnxc_run_options_set_terminate(onnxc_run_options *options, int32_t terminate);
 
 /*===----------------------------------------------------------------------===
  * Tensors

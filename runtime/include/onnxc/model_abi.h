@@ -100,7 +100,8 @@ typedef enum onnxc_model_status {
   ONNXC_MODEL_OK = 0,
   ONNXC_MODEL_INVALID_ARGUMENT = 1, /* an input does not fit the model */
   ONNXC_MODEL_OUT_OF_MEMORY = 2,    /* workspace or output memory missing */
-  ONNXC_MODEL_RUNTIME_ERROR = 3     /* an operator met data it must refuse */
+  ONNXC_MODEL_RUNTIME_ERROR = 3,    /* an operator met data it must refuse */
+  ONNXC_MODEL_TERMINATED = 4        /* services->terminate became non-zero */
 } onnxc_model_status;
 
 /* Where a call says what went wrong: one line, NUL-terminated. */
@@ -171,6 +172,9 @@ typedef struct onnxc_services {
   int32_t (*host_operator)(void *context, const char *name,
                            const onnxc_value *arguments, onnxc_value *results,
                            onnxc_error *error);
+  /* Looked at between kernels: the run ends when it is not 0. Any thread may
+   * write it, atomically. */
+  const int32_t *terminate;
 } onnxc_services;
 
 /* What a model says of an input or output. */

@@ -113,17 +113,32 @@ public:
   RunOptions() = default;
   /// At most this many of the session's threads share the run; 0: all.
   RunOptions &SetMaxThreads(int threads) {
-    if (!handle) {
-      onnxc_run_options *options = nullptr;
-      detail::check(onnxc_run_options_create(&options));
-      handle.reset(options);
-    }
-    detail::check(onnxc_run_options_set_max_threads(handle.get(), threads));
+    detail::check(onnxc_run_options_set_max_threads(made(), threads));
+    return *this;
+  }
+  /// Ends the runs under way with these options, soon, and refuses others. For
+  /// any thread; but the first call of any of the three before a run.
+  RunOptions &SetTerminate() {
+    detail::check(onnxc_run_options_set_terminate(made(), 1));
+    return *this;
+  }
+  /// Takes that back.
+  RunOptions &UnsetTerminate() {
+    detail::check(onnxc_run_options_set_terminate(made(), 0));
     return *this;
   }
   operator const onnxc_run_options *() const { return handle.get(); }
 
 private:
+  onnxc_run_options *made() {
+    if (!handle) {
+      onnxc_run_options *options = nullptr;
+      detail::check(onnxc_run_options_create(&options));
+      handle.reset(options);
+    }
+    return handle.get();
+  }
+
   detail::Handle<onnxc_run_options> handle;
 };
 

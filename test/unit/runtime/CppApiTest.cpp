@@ -93,4 +93,17 @@ TEST_F(CppApi, Options) {
       42);
 }
 
+TEST_F(CppApi, Terminate) {
+  onnxc::RunOptions options;
+  options.SetTerminate();
+  try {
+    session.Run({"x", "y"}, {x, x}, {"t"}, options);
+    FAIL() << "no error";
+  } catch (const onnxc::Error &error) {
+    EXPECT_EQ(error.GetErrorCode(), ONNXC_STATUS_TERMINATED);
+  }
+  options.UnsetTerminate();
+  EXPECT_EQ(session.Run({"x", "y"}, {x, x}, {"t"}, options).size(), 1u);
+}
+
 } // namespace
