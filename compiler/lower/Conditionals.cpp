@@ -5,7 +5,6 @@
 #include "dialects/onnx/OnnxDialect.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -20,7 +19,6 @@ Block *onnxc::subgraph(Region &region) {
 
 Value onnxc::onlyElement(Lowering &l, Value onnx, StringRef what) {
   Dims dims = l.dims(onnx);
-  Scalars s{l.b, l.loc};
   SmallVector<Value> first;
   for (OpFoldResult dim : dims) {
     std::optional<int64_t> size = getConstantIntValue(dim);
@@ -30,10 +28,7 @@ Value onnxc::onlyElement(Lowering &l, Value onnx, StringRef what) {
       return nullptr;
     }
     if (!size)
-      cf::AssertOp::create(
-          l.b, l.loc,
-          s.compare(Comparison::Equal, l.index(dim), l.index(1), false),
-          (what + " must have one element").str());
+      l.requireEqual(dim, l.attr(1), Twine("a dim of ") + what);
     first.push_back(l.index(0));
   }
   return tensor::ExtractOp::create(l.b, l.loc, l.value(onnx), first);

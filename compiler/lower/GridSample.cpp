@@ -2,8 +2,6 @@
 
 #include "compiler/lower/Elementwise.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-
 using namespace mlir;
 using namespace onnxc;
 
@@ -193,11 +191,7 @@ static LogicalResult lowerGridSample(Lowering &l, OnnxNode n) {
   SmallVector<Value> lengths;
   for (OpFoldResult dim : ArrayRef(source).drop_front(2)) {
     lengths.push_back(outer.fromIndex(l.index(dim), compute));
-    if (getConstantIntValue(dim).value_or(0) < 1)
-      cf::AssertOp::create(
-          l.b, l.loc,
-          outer.compare(Comparison::Greater, l.index(dim), l.index(0), false),
-          "GridSample has an input without elements");
+    l.requireAtLeast(dim, 1, "a spatial dim of the input");
   }
   Value result = l.pull(
       lowered, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {

@@ -26,20 +26,27 @@ static FailureOr<Value> centred(Lowering &l, Value onnx, Value zero,
     return l.convert(l.value(onnx), type, i16);
   int64_t rank = l.rank(onnx);
   Dims own = l.dims(zero);
+  Dims dims = l.dims(onnx);
   AffineMap map = parameterMap(l, zero, axis, rank);
+  if (own.size() == 1 && !isSingle(l, zero))
+    l.requireEqual(own[0], dims[axis], "the number of zero points");
   if (own.size() > 1) {
     if (static_cast<int64_t>(own.size()) != rank)
       return l.refuse("a zero point's rank does not fit");
     SmallVector<AffineExpr> exprs;
-    for (int64_t i = 0; i < rank; ++i)
-      exprs.push_back(getConstantIntValue(own[i]) == 1
-                          ? l.b.getAffineConstantExpr(0)
-                          : l.b.getAffineDimExpr(i));
+    for (int64_t i = 0; i < rank; ++i) {
+      bool repeats = getConstantIntValue(own[i]) == 1;
+      exprs.push_back(repeats ? l.b.getAffineConstantExpr(0)
+                              : l.b.getAffineDimExpr(i));
+      if (!repeats)
+        l.requireEqual(own[i], dims[i],
+                       "dim " + Twine(i) + " of the zero points");
+    }
     map = AffineMap::get(rank, 0, exprs, l.b.getContext());
   }
   Type zeroType = l.elementType(zero);
   return l.map(
-      i16, l.dims(onnx),
+      i16, dims,
       {{l.value(onnx), l.b.getMultiDimIdentityMap(rank)}, {l.value(zero), map}},
       [&](OpBuilder &nested, ValueRange in) {
         Scalars s{nested, l.loc};

@@ -4,8 +4,6 @@
 #include "compiler/lower/Scalars.h"
 #include "dialects/kernel/KernelDialect.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-
 using namespace mlir;
 using namespace onnxc;
 
@@ -195,8 +193,8 @@ void LoopValues::push(const Stacked &stacked, Value slice,
     equal = equal ? s.logicalAnd(equal, same) : same;
   }
   if (equal)
-    cf::AssertOp::create(l.b, l.loc, s.logicalOr(fits, equal),
-                         "the slices of a scan output differ in shape");
+    l.require(s.logicalOr(fits, equal),
+              "the slices of a scan output differ in shape");
   kernel::SlotWriteOp::create(l.b, l.loc, castTo(l, slice, stacked.slice),
                               stacked.slot, position);
 }

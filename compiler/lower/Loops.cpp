@@ -4,7 +4,6 @@
 #include "compiler/lower/Scalars.h"
 #include "dialects/onnx/OnnxDialect.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -252,7 +251,6 @@ static LogicalResult lowerScan(Lowering &l, OnnxNode n) {
   if (!inputsReversed || !outputsReversed)
     return failure();
 
-  Scalars s{l.b, l.loc};
   OpFoldResult length;
   for (auto [i, tensor] : llvm::enumerate(scanned)) {
     Value slice = body->getArgument(states + i);
@@ -261,11 +259,8 @@ static LogicalResult lowerScan(Lowering &l, OnnxNode n) {
         type.getElementType() != l.elementType(tensor))
       return l.refuse("scan input " + Twine(i) + " does not fit the body");
     OpFoldResult own = l.dims(tensor)[(*inputAxes)[i]];
-    if (length && !isEqualConstantIntOrValue(length, own))
-      cf::AssertOp::create(l.b, l.loc,
-                           s.compare(Comparison::Equal, l.index(length),
-                                     l.index(own), /*isUnsigned=*/false),
-                           "the scan inputs differ in length");
+    if (length)
+      l.requireEqual(length, own, "the scan inputs' lengths");
     length = length ? length : own;
   }
   LoopValues values(l);

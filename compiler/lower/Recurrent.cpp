@@ -13,7 +13,6 @@
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/Elements.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -185,8 +184,7 @@ LogicalResult Recurrent::readActivations() {
 
 /// Checks `condition` when running.
 void Recurrent::require(Value condition, const Twine &message) {
-  std::string text = (n.op->getName().stripDialect() + ": " + message).str();
-  cf::AssertOp::create(l.b, l.loc, condition, StringRef(text));
+  l.require(condition, message);
 }
 
 /// Checks now, or when running what shapes leave open.

@@ -2,7 +2,6 @@
 
 #include "compiler/lower/Elementwise.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -21,13 +20,8 @@ struct Picture {
     Type element = l.elementType(onnx), compute = computeType(element);
     Dims dims = l.dims(onnx);
     Value tensor = l.convert(l.value(onnx), element, compute);
-    Scalars s{l.b, l.loc};
     for (int axis : {0, 2, 3})
-      if (getConstantIntValue(dims[axis]).value_or(0) < 1)
-        cf::AssertOp::create(l.b, l.loc,
-                             s.compare(Comparison::Greater, l.index(dims[axis]),
-                                       l.index(0), false),
-                             "the regions' picture has no pixels");
+      l.requireAtLeast(dims[axis], 1, "dim " + Twine(axis) + " of the picture");
     return {l.transpose(tensor, {0, 2, 3, 1}), l.index(dims[2]),
             l.index(dims[3]), l.index(dims[0]), compute};
   }

@@ -244,3 +244,53 @@ def test_integer_division_never_traps(compiled):
     }
     for result, want in zip(session.run(None, feeds), ([-3, -3], [1, -1], [-3, -3], [1, -1]), strict=True):
         np.testing.assert_array_equal(result[3:], want)
+
+
+OPERATORS = """
+g (bool[C] condition, float[A, 2] first, float[B, 2] second, float[1, 1, H, W] image, float[1, 2, 2, 2] grid,
+   float[1, 4] regions, int64[1] numbers, uint8[2, 3] x, uint8[3, 4] w, uint8 x_zero, uint8[Z] w_zero)
+    => (float[c] chosen, float[s, 2] scanned, float[1, 1, 2, 2] sampled, float[1, 1, 1, 1] region, int32[2, 4] product)
+{
+  chosen = If (condition) <
+    then_branch = yes () => (float[c] a) { a = Constant <value_floats = [1.0]> () },
+    else_branch = no () => (float[c] b) { b = Constant <value_floats = [2.0]> () }
+  >
+  scanned = Scan <num_scan_inputs = 2, body = step (float[2] p, float[2] q) => (float[2] r) { r = Add (p, q) }>
+      (first, second)
+  sampled = GridSample (image, grid)
+  region = RoiAlign (image, regions, numbers)
+  product = MatMulInteger (x, w, x_zero, w_zero)
+}
+"""
+GOOD_OPERATORS = {
+    "condition": np.array([True]),
+    "first": numbers(3, 2),
+    "second": numbers(3, 2),
+    "image": numbers(1, 1, 4, 5),
+    "grid": numbers(1, 2, 2, 2),
+    "regions": np.array([[0, 0, 2, 2]], np.float32),
+    "numbers": integers(0),
+    "x": np.arange(6, dtype=np.uint8).reshape(2, 3),
+    "w": np.arange(12, dtype=np.uint8).reshape(3, 4),
+    "x_zero": np.array(1, np.uint8),
+    "w_zero": np.arange(4, dtype=np.uint8),
+}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"condition": np.array([True, False])}, r"node '.*' \(If\): a dim of the condition: 2 is not 1"),
+        ({"condition": np.zeros(0, bool)}, r"\(If\): a dim of the condition: 0 is not 1"),
+        ({"second": numbers(2, 2)}, r"\(Scan\): the scan inputs' lengths: 3 is not 2"),
+        ({"image": numbers(1, 1, 0, 5)}, r"\(GridSample\): a spatial dim of the input: 0 is less than 1"),
+        ({"w_zero": np.zeros(3, np.uint8)}, r"\(MatMulInteger\): the number of zero points: 3 is not 4"),
+    ],
+)
+def test_operands_that_do_not_fit(compiled, bad, message):
+    session = onnxc.InferenceSession(compiled(parse(OPERATORS)))
+    product = session.run(["product"], GOOD_OPERATORS)[0]
+    x, w = (GOOD_OPERATORS[name].astype(int) for name in ("x", "w"))
+    np.testing.assert_array_equal(product, (x - 1) @ (w - np.arange(4)))
+    with pytest.raises(Exception, match=message):
+        session.run(None, GOOD_OPERATORS | bad)
