@@ -2,6 +2,8 @@
 
 The reference runs the graph node by node (no graph optimisations): what ONNX Runtime's fused integer kernels round
 differently adds up, over the depth of a network, to several quantisation steps of the output (10 for mobilenet_v2).
+In the operator format ONNX Runtime's kernels are integer ones at any rate, which saturate on processors without VNNI
+where weights use all 8 bits: there they use 7.
 The measure of the static models is the mean of the difference, which must be below one step of the output's
 quantisation; no element may be further off than five.
 """
@@ -39,6 +41,7 @@ def quantise(model: zoo.Model, layout: QuantFormat, activations: QuantType) -> P
             Calibration(model),
             quant_format=layout,
             per_channel=True,
+            reduce_range=layout == QuantFormat.QOperator,
             activation_type=activations,
             weight_type=QuantType.QInt8,
         )
@@ -70,10 +73,17 @@ def assert_small(library: str, path: Path) -> None:
     assert Path(library).stat().st_size < 1.05 * path.stat().st_size, "weights are not kept in 8 bits"
 
 
-@pytest.mark.parametrize(("name", "activations"), [("resnet50", QuantType.QUInt8), ("mobilenet_v2", QuantType.QInt8)])
-def test_static(name: str, activations: QuantType, libraries) -> None:
+@pytest.mark.parametrize(
+    ("name", "layout", "activations"),
+    [
+        ("resnet50", QuantFormat.QDQ, QuantType.QUInt8),
+        ("mobilenet_v2", QuantFormat.QDQ, QuantType.QInt8),
+        ("mobilenet_v2", QuantFormat.QOperator, QuantType.QUInt8),
+    ],
+)
+def test_static(name: str, layout: QuantFormat, activations: QuantType, libraries) -> None:
     model = MODELS[name]
-    path = quantise(model, QuantFormat.QDQ, activations)
+    path = quantise(model, layout, activations)
     library = libraries.get(path)
     assert_small(library, path)
     step = output_step(path)

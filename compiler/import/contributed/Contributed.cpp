@@ -22,6 +22,7 @@ const ContributedOperators &ContributedOperators::table() {
     addContributedAttention(result);
     addContributedNormalizations(result);
     addContributedProducts(result);
+    addContributedQuantised(result);
     return result;
   }();
   return operators;

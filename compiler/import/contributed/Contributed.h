@@ -129,6 +129,7 @@ void addContributedActivations(ContributedOperators &operators);
 void addContributedAttention(ContributedOperators &operators);
 void addContributedNormalizations(ContributedOperators &operators);
 void addContributedProducts(ContributedOperators &operators);
+void addContributedQuantised(ContributedOperators &operators);
 
 } // namespace onnxc
 
