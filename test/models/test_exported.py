@@ -1,4 +1,5 @@
-"""A network in the spelling of each of PyTorch's exporters agrees with ONNX Runtime, and becomes the same kernels."""
+"""Networks in the spelling of PyTorch's exporters and of paddle2onnx agree with ONNX Runtime; those of PyTorch's two
+become the same kernels."""
 
 import functools
 import re
@@ -10,6 +11,7 @@ import exported
 import numpy as np
 import onnxc
 import onnxruntime
+import paddle_detector
 import pytest
 import zoo
 from onnxc import _compile
@@ -46,3 +48,21 @@ def test_both_become_the_same_kernels() -> None:
     found = kernels(path("torchscript"))
     assert found == kernels(path("dynamo"))
     assert found["kernel.attention"] == exported.LAYERS and found["kernel.softmax"] == 0
+
+
+def test_paddle(libraries) -> None:
+    """None, some and all of the detections that are kept, in their order."""
+    sources = Path(paddle_detector.__file__), zoo.HERE / "graph.py"
+    model = zoo.made("paddle_detector.onnx", paddle_detector.write, *sources)
+    ours = onnxc.InferenceSession(libraries.get(model))
+    reference = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    factor = np.array([[0.5, 0.75]], np.float32)
+    counts = set()
+    for height, width in ((8, 8), (24, 40), (61, 93), (96, 128)):
+        image = zoo.generator(height, width).standard_normal((1, 3, height, width), np.float32)
+        feeds = {"image": image, "scale_factor": factor}
+        (rows, number), (expected, wanted) = ours.run(None, feeds), reference.run(None, feeds)
+        assert number == wanted and rows.shape == expected.shape
+        assert zoo.relative_error(rows, expected) <= TOLERANCE, (height, width)
+        counts.add(int(number))
+    assert 0 in counts and 25 in counts and len(counts) > 2, counts
