@@ -129,3 +129,34 @@ func.func @other_mean(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
   %6 = onnx.Div(%1, %5) : (tensor<3x4xf32>, tensor<1x4xf32>) -> tensor<3x4xf32>
   return %6 : tensor<3x4xf32>
 }
+
+// -----
+
+// In half precision the numbers are as the type rounds them.
+// CHECK-LABEL: func.func @half
+// CHECK-SAME: (%[[X:.*]]: tensor<?x4xf16>)
+// CHECK: %[[S:.*]] = onnx.Constant() {value = dense<1.000000e+00> : tensor<4xf16>}
+// CHECK: %[[N:.*]], %{{.*}}, %{{.*}} = onnx.LayerNormalization(%[[X]], %[[S]], %{{.*}}) {axis = 1 : i64, epsilon = 1.001{{[0-9]*}}E-5 : f32
+// CHECK-NEXT: %[[Y:.*]] = onnx.Gelu(%[[N]]) {approximate = "none"}
+// CHECK-NEXT: return %[[Y]]
+func.func @half(%x: tensor<?x4xf16>) -> tensor<?x4xf16> {
+  %axes = onnx.Constant() {value = dense<-1> : tensor<1xi64>} : () -> tensor<1xi64>
+  %two = onnx.Constant() {value = dense<2.0> : tensor<f16>} : () -> tensor<f16>
+  %eps = onnx.Constant() {value = dense<1.0e-5> : tensor<f16>} : () -> tensor<f16>
+  %root = onnx.Constant() {value = dense<1.4142> : tensor<f16>} : () -> tensor<f16>
+  %one = onnx.Constant() {value = dense<1.0> : tensor<f16>} : () -> tensor<f16>
+  %part = onnx.Constant() {value = dense<0.5> : tensor<f16>} : () -> tensor<f16>
+  %0 = onnx.ReduceMean(%x, %axes) : (tensor<?x4xf16>, tensor<1xi64>) -> tensor<?x1xf16>
+  %1 = onnx.Sub(%x, %0) : (tensor<?x4xf16>, tensor<?x1xf16>) -> tensor<?x4xf16>
+  %2 = onnx.Pow(%1, %two) : (tensor<?x4xf16>, tensor<f16>) -> tensor<?x4xf16>
+  %3 = onnx.ReduceMean(%2, %axes) : (tensor<?x4xf16>, tensor<1xi64>) -> tensor<?x1xf16>
+  %4 = onnx.Add(%3, %eps) : (tensor<?x1xf16>, tensor<f16>) -> tensor<?x1xf16>
+  %5 = onnx.Sqrt(%4) : (tensor<?x1xf16>) -> tensor<?x1xf16>
+  %6 = onnx.Div(%1, %5) : (tensor<?x4xf16>, tensor<?x1xf16>) -> tensor<?x4xf16>
+  %7 = onnx.Div(%6, %root) : (tensor<?x4xf16>, tensor<f16>) -> tensor<?x4xf16>
+  %8 = onnx.Erf(%7) : (tensor<?x4xf16>) -> tensor<?x4xf16>
+  %9 = onnx.Add(%8, %one) : (tensor<?x4xf16>, tensor<f16>) -> tensor<?x4xf16>
+  %10 = onnx.Mul(%6, %9) : (tensor<?x4xf16>, tensor<?x4xf16>) -> tensor<?x4xf16>
+  %11 = onnx.Mul(%10, %part) : (tensor<?x4xf16>, tensor<f16>) -> tensor<?x4xf16>
+  return %11 : tensor<?x4xf16>
+}
