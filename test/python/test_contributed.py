@@ -192,6 +192,27 @@ def test_products(compiled) -> None:
     model.check(compiled, 1e-4)
 
 
+@pytest.mark.parametrize("opset", [13, 21])
+def test_products_with_few_bits(compiled, opset) -> None:
+    """Packed numbers with and without zero points, packed or not; a last block that is not full."""
+    generator, model = random_generator(), Model(opset)
+    rows, columns, block = 6, 40, 16
+    blocks = 3
+    x = model.give("x", floats(generator, 2, 3, columns), ["B", "S", columns])
+    scales = model.constant("scales", generator.uniform(0.01, 0.1, rows * blocks).astype(np.float32))
+    bias = model.constant("bias", floats(generator, rows))
+    shape = {"N": rows, "K": columns, "block_size": block}
+    for bits in (4, 8):
+        packed = generator.integers(0, 256, (rows, blocks, block * bits // 8)).astype(np.uint8)
+        zeros = generator.integers(0, 256, (rows, -(-blocks * bits // 8))).astype(np.uint8)
+        weights = model.constant(f"w{bits}", packed)
+        model.add("MatMulNBits", [x, weights, scales], bits=bits, **shape)
+        model.add("MatMulNBits", [x, weights, scales, model.constant(f"z{bits}", zeros), "", bias], bits=bits, **shape)
+    real = model.constant("real_zeros", generator.uniform(0, 15, (rows, blocks)).astype(np.float32))
+    model.add("MatMulNBits", [x, "w4", scales, real], bits=4, accuracy_level=1, **shape)
+    model.check(compiled, 1e-4)
+
+
 @pytest.mark.parametrize(
     ("operator", "inputs", "attributes", "reason"),
     [
@@ -200,6 +221,8 @@ def test_products(compiled) -> None:
         ("MultiHeadAttention", ["x"], {"num_heads": 2}, "packed keys and values"),
         ("FusedGemm", ["w", "w"], {"activation": "Odd"}, "activation 'Odd' is not supported yet"),
         ("FusedMatMul", ["w", "w"], {"transBatchA": 1}, "transBatchA and transBatchB"),
+        ("MatMulNBits", ["x", "w", "w"], {"N": 4, "K": 4, "block_size": 16, "bits": 3}, "bits other than 4 and 8"),
+        ("MatMulNBits", ["x", "w", "w"], {"K": 4}, "N, K or block_size"),
         ("Unheard", ["x"], {}, "operator domain 'com.microsoft' is not supported"),
     ],
 )

@@ -72,6 +72,14 @@ std::optional<size_t> Replacement::rank(const std::string &value) {
   return std::nullopt;
 }
 
+std::optional<int32_t> Replacement::elementType(const std::string &value) {
+  const onnx::TypeProto *type = types.lookup(value);
+  if (type && type->tensor_type().elem_type() != TensorProto::UNDEFINED)
+    return type->tensor_type().elem_type();
+  waits = true;
+  return std::nullopt;
+}
+
 //===----------------------------------------------------------------------===//
 // Writing nodes
 //===----------------------------------------------------------------------===//
@@ -277,7 +285,7 @@ LogicalResult onnxc::replaceContributed(onnx::ModelProto &model,
       return success();
     if (!replacer.replaced) {
       for (const NodeProto &node : replacer.waiting)
-        replacer.complain(node, "the ranks of its inputs are not known");
+        replacer.complain(node, "the types of its inputs are not known");
       return failure();
     }
   }

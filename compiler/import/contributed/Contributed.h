@@ -49,6 +49,8 @@ public:
   /// The rank of a value; where inference has not found it yet, the node is
   /// looked at again when it has.
   std::optional<size_t> rank(const std::string &value);
+  /// Likewise, a TensorProto::DataType.
+  std::optional<int32_t> elementType(const std::string &value);
 
   /// Says why the node is not supported.
   void refuse(const llvm::Twine &why) { reason = why.str(); }

@@ -2,6 +2,8 @@
 
 #include "compiler/import/contributed/Contributed.h"
 
+#include <cstdint>
+
 using namespace onnxc;
 using onnx::MakeAttribute;
 using onnx::TensorProto;
@@ -60,6 +62,69 @@ static void replaceDynamicQuantizeMatMul(Replacement &r) {
       0, scaledProduct(r, a, r.in(1), scale, r.in(2), zero, r.in(3), r.in(4)));
 }
 
+/// [N, blocks, bytes] of packed numbers, the lower bits first, as [N, blocks,
+/// numbers] of u8.
+static std::string unpacked(Replacement &r, const std::string &packed,
+                            int64_t bits, int64_t rows) {
+  if (bits == 8)
+    return packed;
+  std::string four = r.cast(r.scalar(4), TensorProto::UINT8);
+  auto shift = [&](const std::string &x, const char *direction) {
+    return r.call("BitShift", {x, four},
+                  {MakeAttribute("direction", std::string(direction))});
+  };
+  std::string low = shift(shift(packed, "LEFT"), "RIGHT");
+  std::string high = shift(packed, "RIGHT");
+  std::string pairs =
+      r.call("Concat", {r.unsqueeze(low, 3), r.unsqueeze(high, 3)},
+             {MakeAttribute("axis", int64_t(3))});
+  return r.reshape(pairs, {rows, 0, -1});
+}
+
+/// A product with a matrix [N, K] whose rows are numbers of 4 or 8 bits in
+/// blocks, each with a scale and a zero point.
+static void replaceMatMulNBits(Replacement &r) {
+  int64_t rows = r.integer("N", 0), columns = r.integer("K", 0);
+  int64_t block = r.integer("block_size", 0), bits = r.integer("bits", 4);
+  if (bits != 4 && bits != 8)
+    return r.refuse("bits other than 4 and 8 are not supported yet");
+  if (rows < 1 || columns < 1 || rows > INT32_MAX || columns > INT32_MAX ||
+      block < 16 || block > INT32_MAX)
+    return r.refuse("N, K or block_size is missing or out of range");
+  if (r.has(4))
+    return r.refuse("input 'g_idx' is not supported yet");
+  if (r.integer("weight_prepacked", 0))
+    return r.refuse("weight_prepacked is not supported yet");
+  int64_t blocks = (columns + block - 1) / block;
+  std::string scales = r.reshape(r.in(2), {rows, blocks, 1});
+  auto real = [&](const std::string &x) {
+    return r.castLike(r.cast(x, TensorProto::FLOAT), scales);
+  };
+  std::string values = r.reshape(r.in(1), {rows, blocks, block * bits / 8});
+  values = real(unpacked(r, values, bits, rows));
+  std::string zero;
+  if (r.has(3)) {
+    std::optional<int32_t> type = r.elementType(r.in(3));
+    if (!type)
+      return;
+    zero = r.in(3);
+    if (*type == TensorProto::UINT8) {
+      zero = unpacked(r, r.reshape(zero, {rows, 1, -1}), bits, rows);
+      zero = r.slice(r.reshape(zero, {rows, -1}), r.integers(0),
+                     r.integers(blocks), 1);
+      zero = real(zero);
+    }
+    zero = r.reshape(zero, {rows, blocks, 1});
+  } else {
+    zero = r.number(static_cast<double>(int64_t(1) << (bits - 1)), scales);
+  }
+  std::string weights = r.call("Mul", {r.call("Sub", {values, zero}), scales});
+  weights = r.slice(r.reshape(weights, {rows, blocks * block}), r.integers(0),
+                    r.integers(columns), 1);
+  std::string y = r.call("MatMul", {r.in(0), r.transpose(weights, {1, 0})});
+  r.result(0, r.has(5) ? r.call("Add", {y, r.in(5)}) : y);
+}
+
 void onnxc::addContributedProducts(ContributedOperators &operators) {
   std::vector<std::string> fused{"alpha", "transA", "transB", "transBatchA",
                                  "transBatchB"};
@@ -67,4 +132,7 @@ void onnxc::addContributedProducts(ContributedOperators &operators) {
   operators.add("TransposeMatMul", replaceFusedMatMul, fused);
   operators.add("MatMulIntegerToFloat", replaceMatMulIntegerToFloat);
   operators.add("DynamicQuantizeMatMul", replaceDynamicQuantizeMatMul);
+  operators.add(
+      "MatMulNBits", replaceMatMulNBits,
+      {"K", "N", "accuracy_level", "bits", "block_size", "weight_prepacked"});
 }
