@@ -61,8 +61,17 @@ public:
 } // namespace
 
 static std::string describe(const onnxc::ValueInfo &info) {
-  if (info.kind != ONNXC_KIND_TENSOR)
-    return "(not a tensor)";
+  switch (info.kind) {
+  case ONNXC_KIND_SEQUENCE:
+    return "sequence of " + describe(info.element.at(0));
+  case ONNXC_KIND_OPTIONAL:
+    return "optional " + describe(info.element.at(0));
+  case ONNXC_KIND_MAP:
+    return std::string("map from ") + onnxc_elem_type_name(info.elementType) +
+           " to " + describe(info.element.at(0));
+  default:
+    break;
+  }
   std::string text = onnxc_elem_type_name(info.elementType);
   if (!info.hasRank)
     return text + " of any shape";
@@ -75,6 +84,16 @@ static std::string describe(const onnxc::ValueInfo &info) {
       text += info.dimNames[i].empty() ? "?" : info.dimNames[i];
   }
   return text + "]";
+}
+
+static std::string describe(const onnxc::Value &result) {
+  if (result.IsTensor())
+    return shapeText(result.GetShape());
+  if (result.IsSequence())
+    return std::to_string(result.GetCount()) + " elements";
+  if (result.IsMap())
+    return std::to_string(result.GetValue(0).GetElementCount()) + " entries";
+  return "absent";
 }
 
 /// A value of the custom map may be a whole alphabet.
@@ -203,8 +222,7 @@ static int run(const Options &options) {
   std::vector<std::string> outputNames = session.GetOutputNames();
   for (size_t i = 0; i < outputs.size(); ++i)
     printf("result     %s: %s\n", outputNames[i].c_str(),
-           outputs[i].HasValue() ? shapeText(outputs[i].GetShape()).c_str()
-                                 : "absent");
+           describe(outputs[i]).c_str());
 
   if (!options.profile.empty()) {
     printProfile(session);

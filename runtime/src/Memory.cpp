@@ -75,14 +75,14 @@ void Workspace::release() {
 /// Checks what describes a tensor and fills in the view. One of strings has
 /// elements that point elsewhere, which only the caller can give.
 static Status describe(int32_t elemType, const int64_t *dims, size_t rank,
-                       onnxc_value &view, size_t &bytes) {
+                       bool stringsToo, onnxc_value &view, size_t &bytes) {
   if (rank > ONNXC_MAX_RANK)
     return invalidArgument("a tensor of rank " + std::to_string(rank) +
                            ": at most " + std::to_string(ONNXC_MAX_RANK) +
                            " is possible");
   if (rank && !dims)
     return invalidArgument("dims is NULL");
-  if (elemTypeBits(elemType) == 0 || elemType == ONNXC_STRING)
+  if (elemTypeBits(elemType) == 0 || (elemType == ONNXC_STRING && !stringsToo))
     return invalidArgument("element type " + std::to_string(elemType) + " (" +
                            elemTypeName(elemType) +
                            ") cannot be held by a tensor");
@@ -111,7 +111,8 @@ onnxc_status *onnxc_tensor_create(int32_t elemType, const int64_t *dims,
     *tensor = nullptr;
     onnxc_value view = {};
     size_t bytes = 0;
-    if (Status status = describe(elemType, dims, rank, view, bytes))
+    if (Status status =
+            describe(elemType, dims, rank, /*stringsToo=*/false, view, bytes))
       return status.release();
     *tensor = allocateTensor(view, bytes).release();
     return *tensor ? nullptr : outOfMemory().release();
@@ -129,7 +130,8 @@ onnxc_status *onnxc_tensor_wrap(int32_t elemType, const int64_t *dims,
     *tensor = nullptr;
     onnxc_value view = {};
     size_t needed = 0;
-    if (Status status = describe(elemType, dims, rank, view, needed))
+    if (Status status =
+            describe(elemType, dims, rank, /*stringsToo=*/true, view, needed))
       return status.release();
     if (needed > bytes || (bytes && !data))
       return invalidArgument("a tensor of shape " +

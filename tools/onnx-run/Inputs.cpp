@@ -167,10 +167,14 @@ Inputs makeInputs(const Session &session, const std::vector<std::string> &files,
     auto shape = givenShapes.find(info.name);
     bool isRandom = value == given.end();
     if (isRandom && shape == givenShapes.end() &&
-        onnxc_session_input(session, i)->has_default)
+        (onnxc_session_input(session, i)->has_default ||
+         info.kind == ONNXC_KIND_OPTIONAL))
       continue;
-    if (isRandom && info.kind != ONNXC_KIND_TENSOR)
-      throw std::runtime_error("input '" + info.name + "' is not a tensor");
+    if (isRandom &&
+        (info.kind != ONNXC_KIND_TENSOR || info.elementType == ONNXC_STRING))
+      throw std::runtime_error("input '" + info.name +
+                               "' is no tensor of numbers: this program "
+                               "cannot make it");
     inputs.names.push_back(info.name);
     inputs.random.push_back(isRandom);
     inputs.values.push_back(isRandom

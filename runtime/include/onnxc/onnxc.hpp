@@ -142,8 +142,8 @@ private:
   detail::Handle<onnxc_run_options> handle;
 };
 
-/// A tensor: with memory of its own, or in memory of the caller's. Copies share
-/// the elements.
+/// A tensor, with memory of its own or in memory of the caller's; a sequence, a
+/// map, or an optional that is absent. Copies share the elements.
 class Value {
 public:
   Value() = default;
@@ -174,14 +174,56 @@ public:
     return Value(tensor);
   }
 
+  /// A tensor of copies of the strings, which have no NUL characters.
+  static Value CreateStringTensor(const std::vector<std::string> &strings,
+                                  const std::vector<int64_t> &shape) {
+    std::vector<const char *> texts;
+    for (const std::string &text : strings) {
+      if (text.find('\0') != std::string::npos)
+        throw Error(ONNXC_STATUS_INVALID_ARGUMENT,
+                    "a string contains a NUL character");
+      texts.push_back(text.c_str());
+    }
+    return Copy(CreateTensor(ONNXC_STRING, texts.data(),
+                             texts.size() * sizeof(const char *), shape)
+                    .View());
+  }
+  /// A sequence of copies of the values.
+  static Value CreateSequence(const std::vector<Value> &values) {
+    return OfParts(ONNXC_KIND_SEQUENCE, values.size(), values);
+  }
+  /// A map of copies of the keys and of the values that belong to them: lists
+  /// of one length.
+  static Value CreateMap(const Value &keys, const Value &values) {
+    return OfParts(ONNXC_KIND_MAP, keys.GetElementCount(), {keys, values});
+  }
+
   bool HasValue() const { return tensor && View().kind != ONNXC_KIND_NONE; }
   bool IsTensor() const { return tensor && View().kind == ONNXC_KIND_TENSOR; }
+  bool IsSequence() const {
+    return tensor && View().kind == ONNXC_KIND_SEQUENCE;
+  }
+  bool IsMap() const { return tensor && View().kind == ONNXC_KIND_MAP; }
+  /// The elements of a sequence; 2 for a map: its keys and its values.
+  size_t GetCount() const {
+    if (IsMap())
+      return 2;
+    Need(IsSequence(), "the value is neither a sequence nor a map");
+    return static_cast<size_t>(View().dims[0]);
+  }
+  /// One of them, which shares the memory of all.
+  Value GetValue(size_t index) const {
+    Need(index < GetCount(), "there is no such element");
+    Value part = *this;
+    part.view = static_cast<const onnxc_value *>(View().data) + index;
+    return part;
+  }
   onnxc_elem_type GetElementType() const {
     return static_cast<onnxc_elem_type>(View().elem_type);
   }
   std::vector<int64_t> GetShape() const {
-    const onnxc_value &view = View();
-    return {view.dims, view.dims + view.rank};
+    Need(IsTensor(), "the value is no tensor");
+    return {View().dims, View().dims + View().rank};
   }
   size_t GetElementCount() const {
     size_t count = 1;
@@ -195,6 +237,7 @@ public:
     return GetTensorMutableData<T>();
   }
   template <typename T> T *GetTensorMutableData() const {
+    Need(IsTensor(), "the value is no tensor");
     if (GetElementType() != ElementType<T>::value)
       throw Error(ONNXC_STATUS_INVALID_ARGUMENT,
                   std::string("the tensor's elements are of type ") +
@@ -203,17 +246,46 @@ public:
     return static_cast<T *>(View().data);
   }
   void *GetTensorRawData() const { return View().data; }
+  /// An element, by its place in row-major order.
+  std::string GetStringTensorElement(size_t index) const {
+    Need(IsTensor() && View().elem_type == ONNXC_STRING,
+         "the value is no tensor of strings");
+    Need(index < GetElementCount(), "there is no such element");
+    return static_cast<const char *const *>(View().data)[index];
+  }
 
 private:
   friend class Session;
   explicit Value(onnxc_tensor *tensor) : tensor(tensor, detail::Releaser()) {}
+  static void Need(bool condition, const char *message) {
+    if (!condition)
+      throw Error(ONNXC_STATUS_INVALID_ARGUMENT, message);
+  }
+  static Value Copy(const onnxc_value &value) {
+    onnxc_tensor *tensor = nullptr;
+    detail::check(onnxc_tensor_copy(&value, &tensor));
+    return Value(tensor);
+  }
+  static Value OfParts(onnxc_value_kind kind, size_t length,
+                       const std::vector<Value> &values) {
+    std::vector<onnxc_value> parts;
+    for (const Value &value : values)
+      parts.push_back(value.View());
+    onnxc_value whole = {};
+    whole.kind = kind;
+    whole.rank = 1;
+    whole.dims[0] = static_cast<int64_t>(length);
+    whole.data = parts.data();
+    whole.bytes = parts.size() * sizeof(onnxc_value);
+    return Copy(whole);
+  }
   const onnxc_value &View() const {
-    if (!tensor)
-      throw Error(ONNXC_STATUS_INVALID_ARGUMENT, "the value is empty");
-    return *onnxc_tensor_view(tensor.get());
+    Need(tensor != nullptr, "the value is empty");
+    return view ? *view : *onnxc_tensor_view(tensor.get());
   }
 
   std::shared_ptr<onnxc_tensor> tensor;
+  const onnxc_value *view = nullptr; ///< of a part; null: the whole
 };
 
 /// What a model says of an input or output.
@@ -224,6 +296,9 @@ struct ValueInfo {
   bool hasRank;                      ///< Otherwise any rank will do.
   std::vector<int64_t> shape;        ///< -1: known only at run time.
   std::vector<std::string> dimNames; ///< Empty where a dim has no name.
+  /// What a sequence or an optional holds, or a map besides its keys, of which
+  /// elementType is the type; empty for a tensor.
+  std::vector<ValueInfo> element;
 };
 
 struct ModelMetadata {
@@ -338,8 +413,10 @@ public:
     for (const Value &input : inputs)
       views.push_back(input.View());
     std::vector<onnxc_tensor *> tensors;
-    for (const Value &output : outputs)
+    for (const Value &output : outputs) {
+      Value::Need(!output.view, "an output cannot go to a part of a value");
       tensors.push_back(output.tensor.get());
+    }
     detail::check(onnxc_session_run(
         handle.get(), options, inputNames.data(), views.data(), views.size(),
         outputNames.data(), outputNames.size(), tensors.data()));
@@ -382,7 +459,10 @@ private:
                      static_cast<onnxc_elem_type>(info->elem_type),
                      info->rank >= 0,
                      {},
+                     {},
                      {}};
+    if (info->element)
+      result.element.push_back(MakeInfo(info->element));
     for (int64_t i = 0; i < info->rank; ++i) {
       const char *name = info->dim_names ? info->dim_names[i] : nullptr;
       result.shape.push_back(info->dims[i]);

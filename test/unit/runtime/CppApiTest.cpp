@@ -81,6 +81,67 @@ TEST_F(CppApi, Facts) {
   EXPECT_EQ(metadata.customMetadata.at("stride"), "32");
 }
 
+TEST(Values, Sequences) {
+  std::vector<float> data = {1, 2, 3};
+  Value sequence;
+  {
+    Value tensor = Value::CreateTensor<float>(data.data(), 3, {3});
+    Value texts = Value::CreateStringTensor({"a", "", "\u00e9"}, {3, 1});
+    sequence = Value::CreateSequence({tensor, texts});
+  }
+  data.assign(3, 0);
+  ASSERT_TRUE(sequence.IsSequence());
+  ASSERT_EQ(sequence.GetCount(), 2u);
+  Value first = sequence.GetValue(0), second = sequence.GetValue(1);
+  sequence = Value();
+  EXPECT_EQ(first.GetTensorData<float>()[2], 3);
+  EXPECT_THAT(second.GetShape(), ElementsAre(3, 1));
+  EXPECT_EQ(second.GetStringTensorElement(0), "a");
+  EXPECT_EQ(second.GetStringTensorElement(2), "\u00e9");
+  EXPECT_THROW(second.GetStringTensorElement(3), onnxc::Error);
+  EXPECT_THROW(first.GetStringTensorElement(0), onnxc::Error);
+  EXPECT_THROW(first.GetCount(), onnxc::Error);
+  EXPECT_EQ(Value::CreateSequence({}).GetCount(), 0u);
+  EXPECT_THROW(Value::CreateSequence({}).GetValue(0), onnxc::Error);
+  EXPECT_THROW(Value::CreateSequence({}).GetTensorData<float>(), onnxc::Error);
+  EXPECT_THROW(Value::CreateStringTensor({std::string("a\0b", 3)}, {1}),
+               onnxc::Error);
+  EXPECT_THROW(Value::CreateStringTensor({"a"}, {2}), onnxc::Error);
+}
+
+TEST(Values, Maps) {
+  Value keys = Value::CreateTensor<int64_t>({2});
+  Value scores = Value::CreateTensor<float>({2});
+  for (int i : {0, 1}) {
+    keys.GetTensorMutableData<int64_t>()[i] = 7 + i;
+    scores.GetTensorMutableData<float>()[i] = 0.5f * i;
+  }
+  Value map = Value::CreateMap(keys, scores);
+  ASSERT_TRUE(map.IsMap());
+  ASSERT_EQ(map.GetCount(), 2u);
+  EXPECT_EQ(map.GetValue(0).GetTensorData<int64_t>()[1], 8);
+  EXPECT_EQ(map.GetValue(1).GetTensorData<float>()[1], 0.5f);
+  EXPECT_THROW(Value::CreateMap(keys, Value::CreateTensor<float>({3})),
+               onnxc::Error);
+}
+
+TEST(Values, SequenceInput) {
+  onnxc::Session session(modelPath("sequence"));
+  onnxc::ValueInfo info = session.GetInputInfo(2);
+  EXPECT_EQ(info.kind, ONNXC_KIND_SEQUENCE);
+  ASSERT_EQ(info.element.size(), 1u);
+  EXPECT_EQ(info.element[0].elementType, ONNXC_FLOAT);
+  Value data = Value::CreateTensor<int64_t>({1});
+  data.GetTensorMutableData<int64_t>()[0] = 1;
+  Value sequence = Value::CreateSequence({Value::CreateTensor<float>({2})});
+  EXPECT_EQ(session.Run({"data", "sequence"}, {data, sequence}).size(), 2u);
+  EXPECT_THROW(session.Run({"data", "sequence"}, {data, data}), onnxc::Error);
+  std::vector<Value> outputs = {sequence.GetValue(0), Value()};
+  EXPECT_THROW(
+      session.RunInto({"data", "sequence"}, {data, sequence}, {}, outputs),
+      onnxc::Error);
+}
+
 TEST_F(CppApi, Options) {
   onnxc::SessionOptions options;
   options.SetIntraOpNumThreads(2).SetSpinning(false);
