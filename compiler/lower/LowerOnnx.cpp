@@ -71,6 +71,7 @@ static LoweringTable makeTable() {
   addStrings(table);
   addLabels(table);
   addMaps(table);
+  addNgrams(table);
   return table;
 }
 

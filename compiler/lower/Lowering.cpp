@@ -93,6 +93,7 @@ static bool takesStrings(StringRef name) {
                                             "StringConcat",
                                             "StringNormalizer",
                                             "StringSplit",
+                                            "TfIdfVectorizer",
                                             "TreeEnsembleClassifier"};
   static constexpr StringLiteral numbers[] = {"BitCast", "DequantizeLinear",
                                               "QuantizeLinear"};

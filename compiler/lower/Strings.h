@@ -37,6 +37,8 @@ mlir::Value positionsOf(Lowering &l, mlir::Value strings,
 /// The elements of a list at `positions` (i64); the last where that is -1.
 mlir::Value elementsAt(Lowering &l, mlir::Value list, mlir::Value positions);
 
+void addNgrams(LoweringTable &table);
+
 mlir::LogicalResult lowerStringEqual(Lowering &l, OnnxNode n);
 /// Cast between strings and numbers.
 mlir::LogicalResult lowerStringCast(Lowering &l, OnnxNode n);
