@@ -14,6 +14,38 @@ bool onnxc::isBoxed(Type type) {
   return isa<op::SequenceType, op::OptionalType, op::MapType>(type);
 }
 
+bool onnxc::holdAlike(Type a, Type b) {
+  if (auto tensor = dyn_cast<TensorType>(a)) {
+    auto other = dyn_cast<TensorType>(b);
+    return other && tensor.getElementType() == other.getElementType();
+  }
+  if (auto sequence = dyn_cast<op::SequenceType>(a)) {
+    auto other = dyn_cast<op::SequenceType>(b);
+    return other && holdAlike(sequence.getElement(), other.getElement());
+  }
+  if (auto optional = dyn_cast<op::OptionalType>(a)) {
+    auto other = dyn_cast<op::OptionalType>(b);
+    return other && holdAlike(optional.getElement(), other.getElement());
+  }
+  auto map = dyn_cast<op::MapType>(a), other = dyn_cast<op::MapType>(b);
+  return map && other && map.getKey() == other.getKey() &&
+         holdAlike(map.getValue(), other.getValue());
+}
+
+LogicalResult onnxc::canHold(Lowering &l, Type boxed, Value value) {
+  Type held;
+  if (auto sequence = dyn_cast<op::SequenceType>(boxed))
+    held = sequence.getElement();
+  if (auto optional = dyn_cast<op::OptionalType>(boxed))
+    held = optional.getElement();
+  if (held && holdAlike(held, value.getType()))
+    return success();
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << boxed << " does not hold values of type " << value.getType();
+  return l.refuse(text);
+}
+
 Value onnxc::boxTensor(Lowering &l, Value tensor, Type onnxElement) {
   return kernel::BoxOp::create(l.b, l.loc, l.b.getIndexType(), tensor,
                                dataType(onnxElement));

@@ -25,6 +25,13 @@ mlir::Value readValue(Lowering &l, llvm::StringRef fact,
 /// `element` behind all others.
 mlir::Value appended(Lowering &l, mlir::Value sequence, mlir::Value element);
 
+/// Whether values of the two types are of one kind and hold tensors of one
+/// element type: what they hold is not checked when the model runs.
+bool holdAlike(mlir::Type a, mlir::Type b);
+/// The same of what a sequence or optional of type `boxed` holds and `value`.
+/// Refuses otherwise.
+mlir::LogicalResult canHold(Lowering &l, mlir::Type boxed, mlir::Value value);
+
 /// The boxed tensor as the lowered form of `onnx`, whose rank and static dims
 /// it must have; checked when the model runs. `what` names it in messages.
 mlir::Value unboxTensor(Lowering &l, mlir::Value boxed, mlir::Value onnx,

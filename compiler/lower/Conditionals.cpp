@@ -1,5 +1,6 @@
 //===- Conditionals.cpp - If ----------------------------------------------===//
 
+#include "compiler/lower/BoxedValues.h"
 #include "compiler/lower/ControlFlow.h"
 #include "compiler/lower/Scalars.h"
 #include "dialects/onnx/OnnxDialect.h"
@@ -54,7 +55,7 @@ RankedTensorType onnxc::loweredType(Lowering &l, Value onnx) {
 
 LogicalResult onnxc::fits(Lowering &l, Value from, Value to,
                           const Twine &what) {
-  if (isBoxed(from.getType()) && isBoxed(to.getType()))
+  if (isBoxed(from.getType()) && holdAlike(from.getType(), to.getType()))
     return success();
   auto have = dyn_cast<RankedTensorType>(from.getType());
   auto want = dyn_cast<RankedTensorType>(to.getType());

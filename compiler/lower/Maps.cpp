@@ -5,6 +5,7 @@
 #include "compiler/lower/Strings.h"
 #include "compiler/lower/Traditional.h"
 #include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/OnnxDialect.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -25,6 +26,13 @@ static LogicalResult lowerZipMap(Lowering &l, OnnxNode n) {
   Dims dims = l.dims(x);
   l.requireEqual(dims.back(), classes, "numbers and class labels");
   Type element = l.elementType(x);
+  auto maps = dyn_cast<op::SequenceType>(n.out().getType());
+  auto map = maps ? dyn_cast<op::MapType>(maps.getElement()) : op::MapType();
+  auto held = map ? dyn_cast<TensorType>(map.getValue()) : TensorType();
+  if (!held || held.getElementType() != element ||
+      isString(map.getKey()) == labels->texts.empty())
+    return l.refuse("the output is no sequence of maps from the labels to the "
+                    "input's numbers");
   Value tensor = l.value(x);
   Value keys =
       labels->texts.empty()
@@ -58,6 +66,12 @@ static LogicalResult lowerDictVectorizer(Lowering &l, OnnxNode n) {
   auto vocabulary = stringAttribute(n, "string_vocabulary");
   if (!vocabulary || vocabulary->empty())
     return l.refuse("a vocabulary that is not of strings is not supported yet");
+  auto type = dyn_cast<op::MapType>(n.in(0).getType());
+  auto held = type ? dyn_cast<TensorType>(type.getValue()) : TensorType();
+  if (!held || !isString(type.getKey()) ||
+      held.getElementType() != l.elementType(n.out()))
+    return l.refuse("the input is no map from strings to values of the "
+                    "output's type");
   Value map = l.value(n.in(0)), length = readValue(l, "length", map);
   Value keys = readValue(l, "at", {map, l.index(0)});
   Value values = readValue(l, "at", {map, l.index(1)});

@@ -11,6 +11,8 @@ using namespace onnxc;
 /// An optional that is there is the value it holds, boxed.
 static LogicalResult lowerOptional(Lowering &l, OnnxNode n) {
   Value value = n.in(0);
+  if (value && failed(canHold(l, n.out().getType(), value)))
+    return failure();
   if (!value)
     l.bind(n.out(), makeValue(l, "none"));
   else if (isBoxed(value.getType()))
@@ -45,6 +47,8 @@ static LogicalResult lowerGetElement(Lowering &l, OnnxNode n) {
     l.bind(n.out(), l.value(value));
     return success();
   }
+  if (failed(canHold(l, value.getType(), n.out())))
+    return failure();
   Value optional = l.value(value);
   l.require(isThere(l, optional), "the optional value is absent");
   if (isBoxed(n.out().getType()))

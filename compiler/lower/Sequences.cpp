@@ -18,6 +18,9 @@ static LogicalResult lowerEmpty(Lowering &l, OnnxNode n) {
 static LogicalResult lowerConstruct(Lowering &l, OnnxNode n) {
   Value sequence = makeValue(l, "sequence");
   for (Value tensor : n.present())
+    if (failed(canHold(l, n.out().getType(), tensor)))
+      return failure();
+  for (Value tensor : n.present())
     sequence = appended(l, sequence,
                         boxTensor(l, l.value(tensor), l.elementType(tensor)));
   l.bind(n.out(), sequence);
@@ -50,6 +53,9 @@ static Value position(Lowering &l, OnnxNode n, unsigned index, Value length,
 
 static LogicalResult lowerInsert(Lowering &l, OnnxNode n) {
   Value sequence = l.value(n.in(0)), tensor = n.in(1);
+  if (failed(canHold(l, n.in(0).getType(), tensor)) ||
+      failed(canHold(l, n.out().getType(), tensor)))
+    return failure();
   Value at = position(l, n, 2, readValue(l, "length", sequence), 1);
   if (!at)
     return failure();
@@ -59,6 +65,8 @@ static LogicalResult lowerInsert(Lowering &l, OnnxNode n) {
 }
 
 static LogicalResult lowerErase(Lowering &l, OnnxNode n) {
+  if (failed(fits(l, n.in(0), n.out(), "the sequence")))
+    return failure();
   Value sequence = l.value(n.in(0));
   Value at = position(l, n, 1, readValue(l, "length", sequence), 0);
   if (!at)
@@ -72,6 +80,8 @@ static LogicalResult lowerErase(Lowering &l, OnnxNode n) {
 }
 
 static LogicalResult lowerAt(Lowering &l, OnnxNode n) {
+  if (failed(canHold(l, n.in(0).getType(), n.out())))
+    return failure();
   Value sequence = l.value(n.in(0));
   Value at = position(l, n, 1, readValue(l, "length", sequence), 0);
   if (!at)
@@ -93,6 +103,8 @@ static LogicalResult lowerLength(Lowering &l, OnnxNode n) {
 /// ConcatFromSequence: one pass over the elements for the size of the result,
 /// one to copy them.
 static LogicalResult lowerConcat(Lowering &l, OnnxNode n) {
+  if (failed(canHold(l, n.in(0).getType(), n.out())))
+    return failure();
   int64_t rank = l.rank(n.out());
   bool stacks = n.integer("new_axis", 0) != 0;
   std::optional<int64_t> axis = normalizeAxis(n.integer("axis", 0), rank);
@@ -224,6 +236,8 @@ static std::optional<Parts> partsOf(Lowering &l, OnnxNode n, OpFoldResult dim) {
 
 static LogicalResult lowerSplit(Lowering &l, OnnxNode n) {
   Value data = n.in(0);
+  if (failed(canHold(l, n.out().getType(), data)))
+    return failure();
   int64_t rank = l.rank(data);
   std::optional<int64_t> axis = normalizeAxis(n.integer("axis", 0), rank);
   if (!axis)

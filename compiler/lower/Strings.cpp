@@ -93,6 +93,9 @@ Value onnxc::elementsAt(Lowering &l, Value list, Value positions) {
 
 /// An operator on two tensors that broadcast.
 static LogicalResult lowerPair(Lowering &l, OnnxNode n, StringRef name) {
+  for (unsigned i : {0, 1})
+    if (!isString(l.elementType(n.in(i))))
+      return l.refuse("input " + Twine(i) + " is not of strings");
   Dims dims = l.broadcastDims({n.in(0), n.in(1)});
   SmallVector<Value> arguments;
   for (unsigned i : {0, 1})

@@ -224,3 +224,36 @@ def test_elements_of_several_ranks_are_refused(compiled) -> None:
     """)
     with pytest.raises(onnxc.CompileError, match=r"'e' \(SequenceAt.*unknown rank"):
         compiled(model)
+
+
+@pytest.mark.parametrize(
+    ("graph", "reason"),
+    [
+        ("(seq(float[N]) s, double[N] x) => (seq(float[N]) y) { y = SequenceInsert(s, x) }", "SequenceInsert"),
+        ("(seq(float[N]) s, int64 i) => (double[N] y) { y = SequenceAt(s, i) }", "SequenceAt"),
+        ("(double[N] x) => (optional(float[N]) y) { y = Optional(x) }", r"\(Optional,"),
+        ("(optional(float[N]) x) => (double[N] y) { y = OptionalGetElement(x) }", "OptionalGetElement"),
+        (
+            """(bool c, seq(float[N]) s, seq(double[N]) t) => (seq(float[N]) y) {
+              y = If (c) <
+                then_branch = a () => (seq(float[N]) p) { p = Identity(s) },
+                else_branch = b () => (seq(double[N]) q) { q = Identity(t) }>
+            }""",
+            r"\(If,",
+        ),
+        (
+            """(int64 n, seq(float[N]) s, seq(double[N]) t) => (seq(float[N]) y) {
+              yes = Constant <value = bool {1}> ()
+              y = Loop (n, yes, s) <
+                body = b (int64 i, bool c, seq(float[N]) q) => (bool d, seq(double[N]) r) {
+                  d = Identity(c)
+                  r = Identity(t)
+                }>
+            }""",
+            r"\(Loop,",
+        ),
+    ],
+)
+def test_elements_of_another_type_are_refused(compiled, graph: str, reason: str) -> None:
+    with pytest.raises(onnxc.CompileError, match=reason):
+        compiled(parse(f"g {graph}"))
