@@ -55,7 +55,15 @@ RankedTensorType onnxc::loweredType(Lowering &l, Value onnx) {
 
 LogicalResult onnxc::fits(Lowering &l, Value from, Value to,
                           const Twine &what) {
-  if (isBoxed(from.getType()) && holdAlike(from.getType(), to.getType()))
+  // An optional sequence that is there is the sequence, an absent one reads as
+  // an empty one.
+  auto unwrapped = [](Type type) {
+    auto optional = dyn_cast<op::OptionalType>(type);
+    return optional && isBoxed(optional.getElement()) ? optional.getElement()
+                                                      : type;
+  };
+  if (isBoxed(from.getType()) &&
+      holdAlike(unwrapped(from.getType()), unwrapped(to.getType())))
     return success();
   auto have = dyn_cast<RankedTensorType>(from.getType());
   auto want = dyn_cast<RankedTensorType>(to.getType());
