@@ -59,7 +59,6 @@ static LoweringTable makeTable() {
   addOptimizers(table);
   addSignalTransforms(table);
   addTensorScatter(table);
-  addTermFrequencies(table);
   addUnique(table);
   addFeatureTransforms(table);
   addLinearModels(table);

@@ -382,7 +382,6 @@ void addDeterminant(LoweringTable &table);
 void addOptimizers(LoweringTable &table);
 void addSignalTransforms(LoweringTable &table);
 void addTensorScatter(LoweringTable &table);
-void addTermFrequencies(LoweringTable &table);
 void addUnique(LoweringTable &table);
 void addLoops(LoweringTable &table);
 void addSequences(LoweringTable &table);

@@ -5,6 +5,9 @@
 
 #include "llvm/ADT/MapVector.h"
 
+#include <set>
+#include <vector>
+
 using namespace mlir;
 using namespace onnxc;
 
@@ -162,6 +165,13 @@ static LogicalResult lowerTfIdfVectorizer(Lowering &l, OnnxNode n) {
   int64_t next = 0;
   for (const Ngrams &ngrams : *divided) {
     bool isWanted = ngrams.length >= least && ngrams.length <= most;
+    std::set<std::vector<int64_t>> seen;
+    for (int64_t i = 0; i < ngrams.count(); ++i) {
+      auto ngram =
+          ArrayRef(ngrams.items).slice(i * ngrams.length, ngrams.length);
+      if (!seen.insert(ngram.vec()).second)
+        return l.refuse("an n-gram occurs twice in the pool");
+    }
     for (int64_t i = 0; i < ngrams.count(); ++i, ++next) {
       if (next >= static_cast<int64_t>(columns->size()) ||
           (*columns)[next] < 0 || sources[(*columns)[next]] >= 0)

@@ -92,13 +92,13 @@ def test_term_frequencies(compiled) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"ngram_indexes": [2**31 - 2]}, "16777216 columns at most"),
-        ({"ngram_indexes": [-1]}, "index -1"),
-        ({"pool_int64s": [1, 2]}, "fewer values than the pool"),
-        ({"ngram_counts": [5]}, "do not divide the pool"),
+        ({"ngram_indexes": [2**31 - 2]}, "a column above 16777216"),
+        ({"ngram_indexes": [-1]}, "a column of its own"),
+        ({"pool_int64s": [1, 2]}, "a column of its own"),
+        ({"ngram_counts": [5]}, "does not divide the pool"),
         ({"pool_int64s": [1, 1], "ngram_indexes": [0, 1]}, "twice"),
-        ({"weights": [1.0, 2.0]}, "differ in length"),
-        ({"min_gram_length": 3}, "out of range"),
+        ({"weights": [1.0, 2.0]}, "not as many weights"),
+        ({"min_gram_length": 3}, "do not describe n-grams"),
     ],
 )
 def test_term_frequencies_refused(changes, reason, tmp_path) -> None:
