@@ -281,10 +281,14 @@ void ConvWriter::eachRun(const Block &block, Index columnBlock, RunBody body) {
     case Pixels::Flat:
     case Pixels::List:
       plan.rowTiling.emit(
-          code, block.first, block.last, [&](Index start, int64_t rows) {
+          code, block.first, block.last,
+          [&](Index start, int64_t rows) {
             body({zero, start, rows, code.divide(start, plan.tile.rows)},
                  columns);
-          });
+          },
+          // In passes a tile is little code: it has no epilogue.
+          plan.passes ? RowTiling::Tail::OneTile
+                      : RowTiling::Tail::PowersOfTwo);
       break;
     case Pixels::Row:
       code.loop(block.first, block.last, 1, [&](Index row) {

@@ -174,6 +174,11 @@ private:
   void inPasses(const Block &block, Index firstColumnBlock);
 
   void eachTile(const Block &block, Index columnBlock, TileBody body);
+  /// In passes a tile is little code: it has no epilogue.
+  RowTiling::Tail tail() const {
+    return plan.passes ? RowTiling::Tail::OneTile
+                       : RowTiling::Tail::PowersOfTwo;
+  }
   ContractionTile tileAt(const Block &block, Index row, int64_t rows,
                          Index columnBlock, const ColumnBlock &columns);
   void store(const Block &block, Index row, int64_t rows, Index columnBlock,
@@ -209,7 +214,7 @@ void MatmulWriter::eachTile(const Block &block, Index columnBlock,
   plan.columnTiling.emit(code, columnBlock, [&](const ColumnBlock &columns) {
     plan.rowTiling.emit(
         code, block.firstTile, block.lastTile,
-        [&](Index row, int64_t rows) { body(row, rows, columns); });
+        [&](Index row, int64_t rows) { body(row, rows, columns); }, tail());
   });
 }
 

@@ -66,8 +66,21 @@ Index RowTiling::start(Code &code, Index tile) const {
                   code.minimum(tile, code.constant(largeTiles)));
 }
 
+/// Picks the code for `left` rows, which are `least` to `most`, by halves.
+static void emitSize(Code &code, Index left, int64_t least, int64_t most,
+                     llvm::function_ref<void(int64_t)> body) {
+  if (least == most)
+    return body(least);
+  int64_t middle = (least + most + 1) / 2;
+  code.branch(
+      code.less(left, code.constant(middle)),
+      [&] { emitSize(code, left, least, middle - 1, body); },
+      [&] { emitSize(code, left, middle, most, body); });
+}
+
 void RowTiling::emit(Code &code, Index first, Index last,
-                     llvm::function_ref<void(Index, int64_t)> body) const {
+                     llvm::function_ref<void(Index, int64_t)> body,
+                     Tail tail) const {
   if (Code::known(count)) {
     Index large = code.constant(largeTiles);
     if (largeTiles > 0)
@@ -87,6 +100,11 @@ void RowTiling::emit(Code &code, Index first, Index last,
   code.branch(code.less(full, last), [&] {
     Index start = code.multiply(full, rows);
     Index left = code.subtract(count, start);
+    if (tail == Tail::OneTile) {
+      emitSize(code, left, 1, rows - 1,
+               [&](int64_t size) { body(start, size); });
+      return;
+    }
     for (int64_t part = llvm::bit_floor<uint64_t>(rows - 1); part > 0;
          part /= 2) {
       Index here = code.multiply(

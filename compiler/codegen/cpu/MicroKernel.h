@@ -25,10 +25,13 @@ TileSize fitTile(TileSize wanted, const Target &target, bool packed,
                  Index columns = {});
 
 /// A run of `count` rows in tiles of at most `rows`. A static count gives
-/// balanced tiles (49 in 13, 12, 12, 12), a dynamic one full tiles and a tail
-/// in powers of two.
+/// balanced tiles (49 in 13, 12, 12, 12), a dynamic one full tiles and a tail:
+/// one tile, of code for each size, or, as that is much code, several whose
+/// sizes are powers of two.
 class RowTiling {
 public:
+  enum class Tail { OneTile, PowersOfTwo };
+
   RowTiling(Code &code, Index count, int64_t rows);
 
   /// Number of tiles; a dynamic tail counts as one.
@@ -39,7 +42,8 @@ public:
 
   /// Writes tiles [first, last): `body(start, rows)`.
   void emit(Code &code, Index first, Index last,
-            llvm::function_ref<void(Index, int64_t)> body) const;
+            llvm::function_ref<void(Index, int64_t)> body,
+            Tail tail = Tail::PowersOfTwo) const;
   void emit(Code &code, llvm::function_ref<void(Index, int64_t)> body) const {
     emit(code, code.constant(0), tiles, body);
   }
