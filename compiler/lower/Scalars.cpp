@@ -381,3 +381,44 @@ Value Scalars::sigmoid(Value x) {
   Value one = constant(x.getType(), 1);
   return div(one, add(one, exp(negate(x))), false);
 }
+
+/// A sigmoid within 1.7e-7, whatever the result: 1/2 plus an odd polynomial
+/// over an even one, as ONNX Runtime computes it, in two thirds of the time of
+/// an exponential.
+static Value quickSigmoid(Scalars &s, Value x) {
+  Type type = x.getType();
+  auto number = [&](double value) { return s.constant(type, value); };
+  auto below = [&](Value a, Value b) {
+    return s.compare(Comparison::Less, a, b, false);
+  };
+  // Beyond 18 it is 0 or 1; NaN stays.
+  x = s.select(below(x, number(-18)), number(-18), x);
+  x = s.select(below(number(18), x), number(18), x);
+  Value square = s.mul(x, x);
+  auto polynomial = [&](ArrayRef<double> coefficients) {
+    auto fused = arith::FastMathFlags::contract;
+    Value sum = number(coefficients.front());
+    for (double coefficient : coefficients.drop_front()) {
+      sum = arith::MulFOp::create(s.b, s.loc, sum, square, fused);
+      sum = arith::AddFOp::create(s.b, s.loc, sum, number(coefficient), fused);
+    }
+    return sum;
+  };
+  Value odd = s.mul(polynomial({4.37031012579801e-11, 1.15627324459942e-07,
+                                6.08574864600143e-05, 8.51377133304701e-03,
+                                2.48287947061529e-01}),
+                    x);
+  Value even = polynomial({6.10247389755681e-13, 5.76102136993427e-09,
+                           6.29106785017040e-06, 1.70198817374094e-03,
+                           1.16817656904453e-01, 9.93151921023180e-01});
+  Value result = s.add(s.div(odd, even, false), number(0.5));
+  return s.select(below(result, number(0)), number(0), result);
+}
+
+Value Scalars::swish(Value x, Value alpha) {
+  // Where the sigmoid is nearly 0, an error of 1e-7 of x is none of the
+  // largest.
+  Value inner = mul(alpha, x);
+  return mul(x,
+             x.getType().isF32() ? quickSigmoid(*this, inner) : sigmoid(inner));
+}
