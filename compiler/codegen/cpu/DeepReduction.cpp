@@ -26,6 +26,16 @@ DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
   return {passDepth, std::max<int64_t>(unitColumns / columns, 1)};
 }
 
+int64_t DeepReduction::tilesPerUnit(int64_t wanted, const TileSize &tile,
+                                    int64_t lanes) const {
+  if (!*this)
+    return wanted;
+  constexpr int64_t stackBytes = 128 * 1024;
+  int64_t tileBytes = tile.rows * blocks * tile.vectors * lanes *
+                      static_cast<int64_t>(sizeof(float));
+  return std::clamp<int64_t>(stackBytes / tileBytes, 1, wanted);
+}
+
 static void eachPassFrom(Code &code, ArrayRef<ReductionLoop> loops,
                          int64_t passDepth, const ReductionPass &outer,
                          llvm::function_ref<void(const ReductionPass &)> body) {

@@ -31,6 +31,11 @@ struct DeepReduction {
   int64_t blocks = 1;
 
   explicit operator bool() const { return passDepth != 0; }
+
+  /// Tiles of a unit, of which `wanted` would fit the caches: their sums must
+  /// fit on the stack of any thread.
+  int64_t tilesPerUnit(int64_t wanted, const TileSize &tile,
+                       int64_t lanes) const;
 };
 
 /// Passes pay where the reduction, `depth` steps of which `innermost` are in

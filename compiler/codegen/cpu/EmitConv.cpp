@@ -169,7 +169,8 @@ ConvPlan::ConvPlan(Code &code, kernel::ConvOp op, ArrayRef<BufferView> operands,
       tile.rows * bytes *
       (passes ? passes.passDepth
               : inputChannels * op.getStrides()[0] * op.getStrides()[1]);
-  blockSize = tilesPerUnit(target, rowTiling.tiles, tileBytes);
+  blockSize = passes.tilesPerUnit(
+      tilesPerUnit(target, rowTiling.tiles, tileBytes), tile, lanes);
   blocks = code.ceilDivide(rowTiling.tiles, blockSize);
 }
 

@@ -109,7 +109,8 @@ MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
   int64_t rowBytes =
       (passes ? passes.passDepth : Code::known(depth).value_or(512)) *
       static_cast<int64_t>(sizeof(float));
-  tilesPerBlock = tilesPerUnit(target, rowTiling.tiles, tile.rows * rowBytes);
+  tilesPerBlock = passes.tilesPerUnit(
+      tilesPerUnit(target, rowTiling.tiles, tile.rows * rowBytes), tile, lanes);
   rowBlocks = code.ceilDivide(rowTiling.tiles, tilesPerBlock);
   batches = code.constant(1);
   if (!flat)
