@@ -33,8 +33,9 @@ def compile(
 ) -> str:
     """Compiles a model to a library and returns its path; without `output` it goes to the compile cache.
 
-    cpu: LLVM's name of a processor ("x86-64-v3", …) or "native". triple: LLVM's target triple; empty: this machine's.
-    shapes: input name → dims to pin (-1 stays dynamic). profile: the library reports the time of each operator.
+    cpu: LLVM's name of a processor ("x86-64-v3", …) or "native"; several with commas make a library that picks the best
+    one where it is loaded. triple: LLVM's target triple; empty: this machine's. shapes: input name → dims to pin (-1
+    stays dynamic). profile: the library reports the time of each operator.
     Raises CompileError with the compiler's one line.
     """
     if output is None:
