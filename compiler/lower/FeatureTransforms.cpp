@@ -1,7 +1,7 @@
 //===- FeatureTransforms.cpp - What ai.onnx.ml does to features -----------===//
 //
 // Scaler, Normalizer, Binarizer, Imputer, ArrayFeatureExtractor,
-// FeatureVectorizer, OneHotEncoder; of numbers.
+// FeatureVectorizer, OneHotEncoder.
 //
 //===----------------------------------------------------------------------===//
 

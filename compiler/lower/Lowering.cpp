@@ -73,7 +73,8 @@ static bool takesPatterns(StringRef name) {
 
 /// Operators that work on strings alone, or on strings as well.
 static bool takesStrings(StringRef name) {
-  static constexpr StringLiteral names[] = {"CategoryMapper",
+  static constexpr StringLiteral names[] = {"ArrayFeatureExtractor",
+                                            "CategoryMapper",
                                             "ConcatFromSequence",
                                             "DictVectorizer",
                                             "Equal",
