@@ -88,7 +88,8 @@ void onnxc::addActivations(LoweringTable &table) {
                                                attribute("beta", 0.5)););
   ACTIVATION("HardSwish",
              return s.mul(x, hardSigmoid(s, x, number(1.0 / 6), number(0.5))););
-  ACTIVATION("Swish", return s.swish(x, attribute("alpha", 1)););
+  ACTIVATION("Swish",
+             return s.mul(x, s.sigmoid(s.mul(attribute("alpha", 1), x))););
   ACTIVATION("LeakyRelu", return leakyRelu(s, x, attribute("alpha", 0.01)););
   ACTIVATION("ThresholdedRelu",
              return thresholdedRelu(s, x, attribute("alpha", 1)););

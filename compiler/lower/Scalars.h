@@ -86,8 +86,6 @@ struct Scalars {
   mlir::Value ceil(mlir::Value x);
   mlir::Value roundEven(mlir::Value x);
   mlir::Value sigmoid(mlir::Value x);
-  /// x * sigmoid(alpha * x)
-  mlir::Value swish(mlir::Value x, mlir::Value alpha);
 };
 
 /// The float type that arithmetic on `type` runs in: f32 for f16 and bf16.

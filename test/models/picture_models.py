@@ -21,11 +21,13 @@ def ocr_file(name: str) -> Path:
 
 
 def make_picture(name: str, kind: str, shape: zoo.Shape) -> dict[str, np.ndarray]:
-    """Values in [-1, 1] for the input `name`."""
+    """Values for the input `name`, in [-1, 1] but for strong noise."""
     if kind == "zeros":
         return {name: np.zeros(shape, np.float32)}
     if kind == "noise":
         return {name: zoo.generator(*shape).uniform(-1, 1, shape).astype(np.float32)}
+    if kind == "strong noise":
+        return {name: zoo.generator(*shape).normal(0, 10, shape).astype(np.float32)}
     from PIL import Image
 
     batch, _, height, width = shape
@@ -55,8 +57,8 @@ def written(module, input_name: str, *shapes: zoo.Shape, **options) -> zoo.Model
     return model(module.__name__, path, input_name, *shapes, **options)
 
 
-def ocr(name: str, file: str, *shapes: zoo.Shape, classes: bool = True) -> zoo.Model:
-    return model(name, functools.partial(ocr_file, file), "x", *shapes, classes=classes)
+def ocr(name: str, file: str, *shapes: zoo.Shape, **options) -> zoo.Model:
+    return model(name, functools.partial(ocr_file, file), "x", *shapes, **options)
 
 
 def torchvision(name: str) -> zoo.Model:
@@ -74,6 +76,8 @@ MODELS = (
         (3, 3, 96, 160),
         (1, 3, 352, 224),
         classes=False,
+        # In faint noise it finds text nowhere: all results are under 0.002, down to 1e-6, and steps of 6e-8 apart.
+        kinds=("strong noise", "picture", "zeros"),
     ),
     ocr(
         "PP-OCRv4 rec",
