@@ -15,7 +15,7 @@ def _packaged(package: str, *parts: str) -> Path:
     return Path(importlib.util.find_spec(package).origin).parent.joinpath(*parts)
 
 
-def _sound(kind: str, shape: zoo.Shape) -> dict[str, np.ndarray]:
+def sound(kind: str, shape: zoo.Shape) -> dict[str, np.ndarray]:
     """One chunk of a stream: batch and samples."""
     batch, samples = shape
     noise = zoo.generator("silero", kind, shape).standard_normal((batch, samples), dtype=np.float32)
@@ -32,7 +32,7 @@ MODELS = (
     zoo.Model(
         "silero_vad",
         lambda: _packaged("silero_vad", "data", "silero_vad.onnx"),
-        _sound,
+        sound,
         kinds=("noise",),
         bench=(1, 576),
         shapes=((1, 576), (3, 576)),

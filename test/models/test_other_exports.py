@@ -132,30 +132,39 @@ def sklearn_perceptron(classes: list, labels: int):
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
-def sessions(model, path):
+def sessions(model, path, inside: dict[str, int]):
+    """Of the model with tensors from inside it made outputs; their names and ranks are `inside`."""
+    for name, rank in inside.items():
+        model.graph.output.append(helper.make_tensor_value_info(name, FLOAT, [None] * rank))
     onnxc.compile(model.SerializeToString(), path)
     reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return onnxc.InferenceSession(str(path)), reference
 
 
 def test_keras(tmp_path) -> None:
-    ours, reference = sessions(keras_classifier(), tmp_path / "keras.so")
+    ours, reference = sessions(keras_classifier(), tmp_path / "keras.so", {"p": 4, "f": 4, "j": 2})
     for batch in (1, 3):
         image = np.random.default_rng(batch).random((batch, 28, 28, 3), np.float32)
-        (a,), (b,) = ours.run(None, {"image": image}), reference.run(None, {"image": image})
-        assert np.abs(a - b).max() <= 1e-4 * np.abs(b).max()
-        np.testing.assert_array_equal(a.argmax(-1), b.argmax(-1))
+        got, expected = (session.run(None, {"image": image}) for session in (ours, reference))
+        for a, b in zip(got, expected, strict=True):
+            assert np.abs(a - b).max() <= 1e-4 * np.abs(b).max()
+        np.testing.assert_array_equal(got[0].argmax(-1), expected[0].argmax(-1))
 
 
 @pytest.mark.parametrize(
     ("classes", "labels"), [(["no", "yes"], STRING), (["cat", "dog", "ünïcorn"], STRING), ([3, 5, 9, 10], INT64)]
 )
 def test_perceptron(classes, labels, tmp_path) -> None:
-    ours, reference = sessions(sklearn_perceptron(classes, labels), tmp_path / "perceptron.so")
+    inside = {"add_result": 2, "next_activations": 2, "add_result1": 2}
+    ours, reference = sessions(sklearn_perceptron(classes, labels), tmp_path / "perceptron.so", inside)
     for batch in (1, 40):
         feeds = {"X": np.random.default_rng(batch).standard_normal((batch, 6)).astype(np.float32)}
-        (label, maps), (expected, expected_maps) = ours.run(None, feeds), reference.run(None, feeds)
+        (label, maps, *inner), (expected, expected_maps, *expected_inner) = (
+            session.run(None, feeds) for session in (ours, reference)
+        )
         np.testing.assert_array_equal(label, expected)
+        for a, b in zip(inner, expected_inner, strict=True):
+            assert np.abs(a - b).max() <= 1e-4 * np.abs(b).max()
         assert [list(scores) for scores in maps] == [list(scores) for scores in expected_maps]
         rows = [[list(scores.values()) for scores in side] for side in (maps, expected_maps)]
         np.testing.assert_allclose(*rows, rtol=1e-5, atol=1e-6)

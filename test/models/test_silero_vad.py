@@ -6,9 +6,12 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxc
 import onnxruntime
+import published_models
 import pytest
+import zoo
 
 DATA = Path(importlib.util.find_spec("silero_vad").origin).parent / "data"
 CHUNKS = 60
@@ -71,6 +74,24 @@ def test_stream(variant, rate, batch, folder):
         assert close(*states)
     ours, expected = (np.array(values) for values in zip(*probabilities, strict=True))
     assert close(ours, expected)
+
+
+@pytest.mark.parametrize("variant", ["silero_vad_16k_op15", "silero_vad_half"])
+def test_inside(variant, folder):
+    """Three tensors from inside those variants whose network is no branch of an If."""
+    path = DATA / f"{variant}.onnx"
+    known = {value.name for value in onnx.load(path).graph.input}
+
+    def make_inputs(kind: str, shape: zoo.Shape) -> dict[str, np.ndarray]:
+        return {name: x for name, x in published_models.sound(kind, shape).items() if name in known}
+
+    shapes = ((1, SAMPLES[16000]), (3, SAMPLES[16000]))
+    file, names = zoo.with_intermediates(zoo.Model(variant, lambda: path, make_inputs, ("noise",), shapes[0], shapes))
+    library = onnxc.compile(file, folder / f"{variant}.inside.so")
+    pair = onnxc.InferenceSession(library), onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    for shape in shapes:
+        ours, expected = (session.run(names, make_inputs("noise", shape)) for session in pair)
+        assert len(names) == 3 and all(map(close, ours, expected))
 
 
 def test_sequence(folder):
