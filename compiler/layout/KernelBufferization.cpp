@@ -69,9 +69,11 @@ struct KernelModel
   }
 };
 
-struct WeightModel
-    : public BufferizableOpInterface::ExternalModel<WeightModel,
-                                                    kernel::WeightOp> {
+/// Of an op whose result is memory that is kept elsewhere: it aliases no
+/// operand, and nothing may write it.
+template <typename Model, typename Op>
+struct KeptMemoryModel
+    : public BufferizableOpInterface::ExternalModel<Model, Op> {
   bool isWritable(Operation *op, Value value,
                   const AnalysisState &state) const {
     return false;
@@ -89,7 +91,9 @@ struct WeightModel
                 SmallVector<Value> &invocationStack) const {
     return contiguousType(value);
   }
+};
 
+struct WeightModel : KeptMemoryModel<WeightModel, kernel::WeightOp> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
@@ -149,27 +153,7 @@ struct SlotWriteModel
 };
 
 /// Its result is memory that only the slot's next write may change.
-struct SlotReadModel
-    : public BufferizableOpInterface::ExternalModel<SlotReadModel,
-                                                    kernel::SlotReadOp> {
-  bool isWritable(Operation *op, Value value,
-                  const AnalysisState &state) const {
-    return false;
-  }
-
-  AliasingOpOperandList
-  getAliasingOpOperands(Operation *op, Value value,
-                        const AnalysisState &state) const {
-    return {};
-  }
-
-  FailureOr<BufferLikeType>
-  getBufferType(Operation *op, Value value, const BufferizationOptions &options,
-                const BufferizationState &state,
-                SmallVector<Value> &invocationStack) const {
-    return contiguousType(value);
-  }
-
+struct SlotReadModel : KeptMemoryModel<SlotReadModel, kernel::SlotReadOp> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
@@ -187,27 +171,7 @@ struct SlotReadModel
 };
 
 /// Constants: memory that nothing writes.
-struct StringsModel
-    : public BufferizableOpInterface::ExternalModel<StringsModel,
-                                                    kernel::StringsOp> {
-  bool isWritable(Operation *op, Value value,
-                  const AnalysisState &state) const {
-    return false;
-  }
-
-  AliasingOpOperandList
-  getAliasingOpOperands(Operation *op, Value value,
-                        const AnalysisState &state) const {
-    return {};
-  }
-
-  FailureOr<BufferLikeType>
-  getBufferType(Operation *op, Value value, const BufferizationOptions &options,
-                const BufferizationState &state,
-                SmallVector<Value> &invocationStack) const {
-    return contiguousType(value);
-  }
-
+struct StringsModel : KeptMemoryModel<StringsModel, kernel::StringsOp> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
@@ -265,27 +229,7 @@ struct BoxModel
 };
 
 /// Its result is memory that nothing writes again.
-struct UnboxModel
-    : public BufferizableOpInterface::ExternalModel<UnboxModel,
-                                                    kernel::UnboxOp> {
-  bool isWritable(Operation *op, Value value,
-                  const AnalysisState &state) const {
-    return false;
-  }
-
-  AliasingOpOperandList
-  getAliasingOpOperands(Operation *op, Value value,
-                        const AnalysisState &state) const {
-    return {};
-  }
-
-  FailureOr<BufferLikeType>
-  getBufferType(Operation *op, Value value, const BufferizationOptions &options,
-                const BufferizationState &state,
-                SmallVector<Value> &invocationStack) const {
-    return contiguousType(value);
-  }
-
+struct UnboxModel : KeptMemoryModel<UnboxModel, kernel::UnboxOp> {
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {

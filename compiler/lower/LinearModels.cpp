@@ -156,6 +156,16 @@ static Value linearScores(Lowering &l, OnnxNode n, int64_t rows) {
                });
 }
 
+LogicalResult onnxc::setScores(Lowering &l, OnnxNode n, Value scores) {
+  if (!n.out(1))
+    return success();
+  Value result = postTransform(l, scores, n.string("post_transform", "NONE"));
+  if (!result)
+    return failure();
+  l.set(n.out(1), result);
+  return success();
+}
+
 static LogicalResult lowerLinearRegressor(Lowering &l, OnnxNode n) {
   Value scores = linearScores(l, n, n.integer("targets", 1));
   if (!scores)
@@ -181,13 +191,7 @@ static LogicalResult lowerLinearClassifier(Lowering &l, OnnxNode n) {
   if (n.out(0))
     l.set(n.out(0),
           asLabels(l, winningLabels(l, scores, labels->numbers), *labels));
-  if (!n.out(1))
-    return success();
-  Value result = postTransform(l, scores, n.string("post_transform", "NONE"));
-  if (!result)
-    return failure();
-  l.set(n.out(1), result);
-  return success();
+  return setScores(l, n, scores);
 }
 
 void onnxc::addLinearModels(LoweringTable &table) {

@@ -261,16 +261,6 @@ static LogicalResult setLabels(Lowering &l, OnnxNode n, const Machine &machine,
   return success();
 }
 
-static LogicalResult setScores(Lowering &l, OnnxNode n, Value scores) {
-  if (!n.out(1))
-    return success();
-  Value result = postTransform(l, scores, n.string("post_transform", "NONE"));
-  if (!result)
-    return failure();
-  l.set(n.out(1), result);
-  return success();
-}
-
 /// A score for each class from the features themselves.
 static LogicalResult lowerLinearMachine(Lowering &l, OnnxNode n,
                                         const Machine &machine, Value x,

@@ -42,6 +42,10 @@ mlir::Value numbers(Lowering &l, llvm::ArrayRef<int64_t> shape,
 mlir::Value postTransform(Lowering &l, mlir::Value scores,
                           llvm::StringRef name);
 
+/// Gives a classifier's second result, where it is wanted: the scores after the
+/// transform that its attribute names.
+mlir::LogicalResult setScores(Lowering &l, OnnxNode n, mlir::Value scores);
+
 /// Of each row of `scores`, [N, C], the label of the first of its greatest.
 mlir::Value winningLabels(Lowering &l, mlir::Value scores,
                           llvm::ArrayRef<int64_t> labels);
