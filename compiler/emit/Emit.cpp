@@ -72,8 +72,8 @@ static SmallVector<int64_t> placeDefaults(const ModelInfo &info,
   return offsets;
 }
 
-/// Links the shell into `module`. Returns the functions that the code generator
-/// may call by name (memcpy).
+/// Links the whole shell into `module`. Returns the functions that the code
+/// generator may call by name (memcpy).
 static Expected<std::vector<std::string>>
 linkShell(Module &module, const onnxc::Target &target) {
   Expected<std::unique_ptr<Module>> shell =
@@ -92,12 +92,25 @@ linkShell(Module &module, const onnxc::Target &target) {
   return calledByName;
 }
 
-/// Names the function `entryName` as the user wants it and hides everything
+/// Links what `module` calls of the shell's mathematics into it.
+static Error linkMathematics(Module &module, const onnxc::Target &target) {
+  Expected<std::unique_ptr<Module>> mathematics =
+      loadShellMathematics(module.getContext(), Triple(target.triple));
+  if (!mathematics)
+    return mathematics.takeError();
+  (*mathematics)->setTargetTriple(module.getTargetTriple());
+  (*mathematics)->setDataLayout(module.getDataLayout());
+  if (Linker::linkModules(module, std::move(*mathematics),
+                          Linker::LinkOnlyNeeded))
+    return makeError("internal error: the shell's mathematics does not link");
+  return Error::success();
+}
+
+/// Names the entry of an object as the user wants it and hides everything
 /// else. `calledByName` must stay although nothing uses it yet.
-static void hideAllButEntry(Module &module, StringRef entryName,
-                            StringRef symbol,
+static void hideAllButEntry(Module &module, StringRef symbol,
                             ArrayRef<std::string> calledByName) {
-  Function *entry = module.getFunction(entryName);
+  Function *entry = module.getFunction(ONNXC_GET_MODEL_SYMBOL);
   entry->setVisibility(GlobalValue::DefaultVisibility);
   entry->setDSOLocal(false);
   internalizeModule(module,
@@ -112,6 +125,21 @@ static void hideAllButEntry(Module &module, StringRef entryName,
   entry->setName(symbol);
 }
 
+/// Hides all of a library's part but what its other parts and the shell refer
+/// to, which they find without a detour.
+static void hideAllButGenerated(Module &module) {
+  auto isShared = [](const GlobalValue &value) {
+    return value.getName().starts_with("onnxc_generated_");
+  };
+  internalizeModule(module, isShared);
+  for (GlobalValue &value : module.global_values()) {
+    if (!isShared(value) && !value.getName().starts_with("onnxc_shell_"))
+      continue;
+    value.setVisibility(GlobalValue::HiddenVisibility);
+    value.setDSOLocal(true);
+  }
+}
+
 /// The functions that kernels became.
 static std::vector<std::string> kernelNames(const Module &module) {
   std::vector<std::string> names;
@@ -122,13 +150,12 @@ static std::vector<std::string> kernelNames(const Module &module) {
 }
 
 /// What a model calls it must contain.
-static Error checkNothingUndefined(ArrayRef<SmallVector<char, 0>> objects) {
+static Error checkNothingUndefined(ArrayRef<StringRef> objects) {
   StringSet<> defined;
   std::vector<std::string> used;
-  for (const SmallVector<char, 0> &object : objects) {
+  for (StringRef object : objects) {
     Expected<std::unique_ptr<object::ObjectFile>> file =
-        object::ObjectFile::createObjectFile(
-            MemoryBufferRef(StringRef(object.data(), object.size()), "model"));
+        object::ObjectFile::createObjectFile(MemoryBufferRef(object, "model"));
     if (!file)
       return file.takeError();
     for (const object::SymbolRef &symbol : (*file)->symbols()) {
@@ -160,31 +187,38 @@ public:
       : kind(kind), symbol(symbol), weights(std::move(weights)),
         runTasks(runTasks) {}
 
-  Error emit(std::vector<ModelCode> variants, StringRef path);
+  Error emit(std::vector<ModelCode> codes, StringRef path);
 
 private:
   bool isLibrary() const { return kind == EmitKind::Library; }
-  /// Compiles a model whose entry is to be called `entry`. One that is alone in
-  /// its file also holds the weights and the note.
-  Error addModel(ModelCode code, StringRef entry, bool alone);
-  /// Compiles what picks one of the variants, whose entries are `entries`.
-  Error addSelection(LLVMContext &context, ArrayRef<onnxc::Target> targets,
-                     ArrayRef<std::string> entries);
-  void addCommon(Module &module, const onnxc::Target &target) {
-    reserveWeights(module, weights.bytes, isLibrary());
-    addNote(module, target);
-  }
+  /// Compiles the only variant, with everything else that the file has.
+  Error addWhole(ModelCode code);
+  /// Compiles one of several variants.
+  Error addVariant(ModelCode code);
+  /// Compiles what the variants share, for the least demanding CPU.
+  Error addShared(LLVMContext &context, const onnxc::Target &least);
+  /// Adds to `module` what the shell asks for, the weights' place and the note.
+  void defineShared(Module &module, const onnxc::Target &target);
   Error compile(const Module &module, ArrayRef<std::vector<std::string>> groups,
                 const onnxc::Target &target);
 
   EmitKind kind;
   StringRef symbol;
   WeightLayout weights;
+  ModelInfo info;                ///< of the first variant
   SmallVector<int64_t> defaults; ///< of the inputs, in the weights
   RunTasks runTasks;
+  std::vector<std::string> variants; ///< names of their onnxc_variants
   std::vector<SmallVector<char, 0>> parts;
 };
 } // namespace
+
+void Emitter::defineShared(Module &module, const onnxc::Target &target) {
+  addInputTables(module, info, defaults);
+  addVariantTable(module, variants);
+  reserveWeights(module, weights.bytes, isLibrary());
+  addNote(module, target);
+}
 
 Error Emitter::compile(const Module &module,
                        ArrayRef<std::vector<std::string>> groups,
@@ -200,96 +234,108 @@ Error Emitter::compile(const Module &module,
   return Error::success();
 }
 
-Error Emitter::addModel(ModelCode code, StringRef entry, bool alone) {
+Error Emitter::addWhole(ModelCode code) {
   Module &module = *code.module;
   Expected<std::unique_ptr<TargetMachine>> machine =
       makeTargetMachine(code.target);
   if (!machine)
     return machine.takeError();
   std::vector<std::string> kernels = kernelNames(module);
-  Expected<std::vector<std::string>> calledByName =
-      linkShell(module, code.target);
-  if (!calledByName)
-    return calledByName.takeError();
-  addModelTable(module, code.info, code.target, defaults);
-  if (alone)
-    addCommon(module, code.target);
-  else if (weights.bytes == 0)
-    reserveWeights(module, 0, isLibrary());
-  setTarget(module, code.target, **machine);
-  hideAllButEntry(module, ONNXC_GET_MODEL_SYMBOL, entry, *calledByName);
-  if (!alone) {
-    module.getFunction(entry)->setVisibility(GlobalValue::HiddenVisibility);
-    for (std::string &name : kernels) {
-      Function *kernel = module.getFunction(name);
-      kernel->setName(name + "." + code.target.name);
-      name = kernel->getName().str();
-    }
+  std::vector<std::string> calledByName;
+  if (isLibrary()) {
+    if (Error error = linkMathematics(module, code.target))
+      return error;
+  } else {
+    // An object is one file, so that it links as any other.
+    Expected<std::vector<std::string>> linked = linkShell(module, code.target);
+    if (!linked)
+      return linked.takeError();
+    calledByName = std::move(*linked);
   }
-  // An object is one file, so that it links as any other.
+  Function *run = module.getFunction(generatedEntry);
+  GlobalVariable *variant = addModelTable(module, code.info, code.target, *run);
+  variants.push_back(variant->getName().str());
+  defineShared(module, code.target);
+  setTarget(module, code.target, **machine);
   std::vector<std::vector<std::string>> groups(1);
-  if (isLibrary())
+  if (isLibrary()) {
+    hideAllButGenerated(module);
     groups = divideFunctions(module, kernels);
+  } else {
+    hideAllButEntry(module, symbol, calledByName);
+  }
   return compile(module, groups, code.target);
 }
 
-Error Emitter::addSelection(LLVMContext &context,
-                            ArrayRef<onnxc::Target> targets,
-                            ArrayRef<std::string> entries) {
-  const onnxc::Target &least = targets.back();
+Error Emitter::addVariant(ModelCode code) {
+  Module &module = *code.module;
+  Expected<std::unique_ptr<TargetMachine>> machine =
+      makeTargetMachine(code.target);
+  if (!machine)
+    return machine.takeError();
+  std::vector<std::string> kernels = kernelNames(module);
+  if (Error error = linkMathematics(module, code.target))
+    return error;
+  auto rename = [&](GlobalValue &value) {
+    value.setName(value.getName() + "." + code.target.name);
+    return value.getName().str();
+  };
+  Function *run = module.getFunction(generatedEntry);
+  variants.push_back(
+      rename(*addModelTable(module, code.info, code.target, *run)));
+  rename(*run);
+  for (std::string &name : kernels)
+    name = rename(*module.getFunction(name));
+  setTarget(module, code.target, **machine);
+  hideAllButGenerated(module);
+  return compile(module, divideFunctions(module, kernels), code.target);
+}
+
+Error Emitter::addShared(LLVMContext &context, const onnxc::Target &least) {
   Expected<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(least);
   if (!machine)
     return machine.takeError();
-  Module module("selection", context);
+  Module module("shared", context);
   setTarget(module, least, **machine);
-  Expected<std::vector<std::string>> calledByName = linkShell(module, least);
-  if (!calledByName)
-    return calledByName.takeError();
-  Type *pointer = PointerType::get(context, 0);
-  SmallVector<std::pair<uint64_t, Function *>> variants;
-  for (auto [target, name] : zip_equal(targets, entries)) {
-    auto *entry =
-        Function::Create(FunctionType::get(pointer, /*isVarArg=*/false),
-                         GlobalValue::ExternalLinkage, name, module);
-    entry->setVisibility(GlobalValue::HiddenVisibility);
-    variants.emplace_back(cpuFeatureBits(target), entry);
-  }
-  addVariantTable(module, variants);
-  addCommon(module, least);
-  setTarget(module, least, **machine);
-  hideAllButEntry(module, "onnxc_select_model", symbol, *calledByName);
+  defineShared(module, least);
+  hideAllButGenerated(module);
   return compile(module, std::vector<std::vector<std::string>>(1), least);
 }
 
-Error Emitter::emit(std::vector<ModelCode> variants, StringRef path) {
-  defaults = placeDefaults(variants.front().info, weights);
-  std::vector<onnxc::Target> targets;
-  std::vector<std::string> entries;
-  LLVMContext &context = variants.front().module->getContext();
-  bool alone = variants.size() == 1;
-  Triple triple(variants.front().target.triple);
-  for (ModelCode &variant : variants) {
-    targets.push_back(variant.target);
-    entries.push_back(alone ? symbol.str()
-                            : (symbol + "." + variant.target.name).str());
-    if (Error error = addModel(std::move(variant), entries.back(), alone))
+Error Emitter::emit(std::vector<ModelCode> codes, StringRef path) {
+  info = codes.front().info;
+  defaults = placeDefaults(info, weights);
+  LLVMContext &context = codes.front().module->getContext();
+  const onnxc::Target least = codes.back().target;
+  Triple triple(least.triple);
+  if (codes.size() == 1) {
+    if (Error error = addWhole(std::move(codes.front())))
+      return error;
+  } else {
+    for (ModelCode &code : codes)
+      if (Error error = addVariant(std::move(code)))
+        return error;
+    if (Error error = addShared(context, least))
       return error;
   }
-  if (!alone)
-    if (Error error = addSelection(context, targets, entries))
-      return error;
 
-  StringRef bytes(parts.front().data(), parts.front().size());
+  SmallVector<StringRef> objects;
+  for (const SmallVector<char, 0> &part : parts)
+    objects.emplace_back(part.data(), part.size());
+  StringRef bytes = objects.front();
   if (kind == EmitKind::Assembler)
     return writeTextFile(path, bytes);
-  if (Error error = checkNothingUndefined(parts))
+  if (isLibrary())
+    objects.push_back(shellObject(triple));
+  if (Error error = checkNothingUndefined(objects))
     return error;
   Expected<OutputFile> output = OutputFile::create(path);
   if (!output)
     return output.takeError();
   std::unique_ptr<MemoryBuffer> library;
   if (isLibrary()) {
-    Expected<std::unique_ptr<MemoryBuffer>> linked = linkLibrary(parts, triple);
+    Expected<std::unique_ptr<MemoryBuffer>> linked =
+        linkLibrary(objects, triple);
     if (!linked)
       return linked.takeError();
     library = std::move(*linked);

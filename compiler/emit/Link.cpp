@@ -48,13 +48,11 @@ private:
 } // namespace
 
 Expected<std::unique_ptr<MemoryBuffer>>
-onnxc::linkLibrary(ArrayRef<SmallVector<char, 0>> objects,
-                   const Triple &triple) {
+onnxc::linkLibrary(ArrayRef<StringRef> objects, const Triple &triple) {
   std::vector<std::unique_ptr<MemoryFile>> files;
   std::vector<std::string> paths;
-  for (const SmallVector<char, 0> &object : objects) {
-    files.push_back(
-        std::make_unique<MemoryFile>(StringRef(object.data(), object.size())));
+  for (StringRef object : objects) {
+    files.push_back(std::make_unique<MemoryFile>(object));
     if (!files.back()->good())
       return createStringError(inconvertibleErrorCode(),
                                "no memory for the object file");

@@ -12,7 +12,7 @@ namespace onnxc {
 /// Links object files in memory to a shared library with LLD. Undefined symbols
 /// are errors.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-linkLibrary(llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
+linkLibrary(llvm::ArrayRef<llvm::StringRef> objects,
             const llvm::Triple &triple);
 } // namespace onnxc
 

@@ -5,6 +5,7 @@
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
 using namespace llvm;
@@ -61,7 +62,7 @@ public:
   }
 
   /// Defines what the shell declares as `name`.
-  void define(StringRef name, Constant *data) {
+  GlobalVariable *define(StringRef name, Constant *data) {
     GlobalVariable *declaration = module.getNamedGlobal(name);
     GlobalVariable *definition = variable(data, "");
     definition->setVisibility(GlobalValue::HiddenVisibility);
@@ -70,6 +71,7 @@ public:
       declaration->eraseFromParent();
     }
     definition->setName(name);
+    return definition;
   }
 
   Module &module;
@@ -182,10 +184,36 @@ void onnxc::addNote(Module &module, const onnxc::Target &target) {
   appendToCompilerUsed(build.module, {global});
 }
 
-void onnxc::addModelTable(Module &module, const ModelInfo &info,
-                          const onnxc::Target &target,
-                          ArrayRef<int64_t> defaultOffsets) {
+/// An entry point of onnxc_model, which has arguments of these types: calls the
+/// shell's function `callee` for `variant`.
+static Function *entryPoint(Module &module, StringRef callee,
+                            ArrayRef<Type *> types, GlobalVariable *variant) {
+  LLVMContext &context = module.getContext();
+  Type *status = Type::getInt32Ty(context);
+  SmallVector<Type *> shellTypes = {variant->getType()};
+  append_range(shellTypes, types);
+  FunctionCallee shell = module.getOrInsertFunction(
+      callee, FunctionType::get(status, shellTypes, /*isVarArg=*/false));
+  auto *function = Function::Create(
+      FunctionType::get(status, types, /*isVarArg=*/false),
+      GlobalValue::InternalLinkage, callee + "_of_variant", module);
+  IRBuilder<> builder(BasicBlock::Create(context, "", function));
+  SmallVector<Value *> arguments = {variant};
+  for (Argument &argument : function->args())
+    arguments.push_back(&argument);
+  builder.CreateRet(builder.CreateCall(shell, arguments));
+  return function;
+}
+
+GlobalVariable *onnxc::addModelTable(Module &module, const ModelInfo &info,
+                                     const onnxc::Target &target,
+                                     Function &run) {
   TableBuilder build(module);
+  auto *variantType = StructType::get(Type::getInt64Ty(build.context),
+                                      build.pointer, build.pointer);
+  auto *variant = new GlobalVariable(
+      module, variantType, /*isConstant=*/true, GlobalValue::ExternalLinkage,
+      /*Initializer=*/nullptr, "onnxc_generated_variant");
   SmallVector<Constant *> metadata;
   for (const auto &[key, value] : info.metadata)
     metadata.push_back(build.record({build.text(key), build.text(value)}));
@@ -193,31 +221,45 @@ void onnxc::addModelTable(Module &module, const ModelInfo &info,
                                 ? build.null()
                                 : build.array(metadata.front()->getType(),
                                               metadata, "onnxc_metadata");
-  build.define("onnxc_generated_model",
-               build.record({build.i64(static_cast<int64_t>(ONNXC_MODEL_MAGIC)),
-                             build.i32(ONNXC_ABI_VERSION),
-                             build.i32(sizeof(onnxc_model)),
-                             build.text(info.producerName),
-                             build.text(info.producerVersion),
-                             build.text(info.domain),
-                             build.text(info.graphName),
-                             build.text(info.description),
-                             build.text(info.graphDescription),
-                             build.i64(info.modelVersion),
-                             build.i64(info.metadata.size()),
-                             metadataTable,
-                             build.text(info.compilerVersion),
-                             build.text(target.name),
-                             build.i64(info.inputs.size()),
-                             valueInfos(build, info.inputs),
-                             build.i64(info.outputs.size()),
-                             valueInfos(build, info.outputs),
-                             module.getFunction("onnxc_shell_plan"),
-                             module.getFunction("onnxc_shell_run"),
-                             build.i64(info.kernels.size()),
-                             kernelInfos(build, info.kernels)}));
-  defineSameDims(build, info);
+  Type *pointer = build.pointer;
+  GlobalVariable *model = build.variable(
+      build.record({build.i64(static_cast<int64_t>(ONNXC_MODEL_MAGIC)),
+                    build.i32(ONNXC_ABI_VERSION),
+                    build.i32(sizeof(onnxc_model)),
+                    build.text(info.producerName),
+                    build.text(info.producerVersion),
+                    build.text(info.domain),
+                    build.text(info.graphName),
+                    build.text(info.description),
+                    build.text(info.graphDescription),
+                    build.i64(info.modelVersion),
+                    build.i64(info.metadata.size()),
+                    metadataTable,
+                    build.text(info.compilerVersion),
+                    build.text(target.name),
+                    build.i64(info.inputs.size()),
+                    valueInfos(build, info.inputs),
+                    build.i64(info.outputs.size()),
+                    valueInfos(build, info.outputs),
+                    entryPoint(module, "onnxc_shell_plan",
+                               {pointer, pointer, pointer, pointer}, variant),
+                    entryPoint(module, "onnxc_shell_run",
+                               {pointer, pointer, pointer, pointer,
+                                Type::getInt64Ty(build.context), pointer},
+                               variant),
+                    build.i64(info.kernels.size()),
+                    kernelInfos(build, info.kernels)}),
+      "onnxc_model", true);
+  variant->setInitializer(ConstantStruct::get(
+      variantType,
+      {build.i64(static_cast<int64_t>(cpuFeatureBits(target))), model, &run}));
+  return variant;
+}
 
+void onnxc::addInputTables(Module &module, const ModelInfo &info,
+                           ArrayRef<int64_t> defaultOffsets) {
+  TableBuilder build(module);
+  defineSameDims(build, info);
   SmallVector<Constant *> defaults;
   int64_t defaultCount = 0;
   for (int64_t offset : defaultOffsets) {
@@ -233,16 +275,14 @@ void onnxc::addModelTable(Module &module, const ModelInfo &info,
   build.define("onnxc_generated_default_count", build.i64(defaultCount));
 }
 
-void onnxc::addVariantTable(
-    Module &module, ArrayRef<std::pair<uint64_t, Function *>> variants) {
+void onnxc::addVariantTable(Module &module, ArrayRef<std::string> variants) {
   TableBuilder build(module);
   SmallVector<Constant *> entries;
-  for (auto [features, entry] : variants)
+  for (const std::string &name : variants)
     entries.push_back(
-        build.record({build.i64(static_cast<int64_t>(features)), entry}));
-  build.define(
-      "onnxc_generated_variants",
-      ConstantArray::get(
-          ArrayType::get(entries.front()->getType(), entries.size()), entries));
+        module.getOrInsertGlobal(name, Type::getInt8Ty(build.context)));
+  build.define("onnxc_generated_variants",
+               ConstantArray::get(ArrayType::get(build.pointer, entries.size()),
+                                  entries));
   build.define("onnxc_generated_variant_count", build.i64(variants.size()));
 }

@@ -8,26 +8,29 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/IR/Module.h"
 
+#include <string>
+
 namespace onnxc {
 
 constexpr llvm::StringLiteral noteSectionName = ".note.onnxc";
 
-/// Adds to `module`, into which the shell is linked already, the definitions
-/// that the shell declares (shell.h): the onnxc_model with all that it points
-/// to, and the tables for input checks. defaultOffsets: for each input the
-/// place of its default in the weights, or -1.
-void addModelTable(llvm::Module &module, const ModelInfo &info,
-                   const Target &target,
-                   llvm::ArrayRef<int64_t> defaultOffsets);
+/// Adds to `module` the onnxc_model with all that it points to. Returns the
+/// onnxc_variant of shell.h, whose code `run` (onnxc_generated_run) is.
+llvm::GlobalVariable *addModelTable(llvm::Module &module, const ModelInfo &info,
+                                    const Target &target, llvm::Function &run);
+
+/// Adds the tables by which the shell checks inputs (shell.h). defaultOffsets:
+/// for each input the place of its default in the weights, or -1.
+void addInputTables(llvm::Module &module, const ModelInfo &info,
+                    llvm::ArrayRef<int64_t> defaultOffsets);
 
 /// Adds the note, from which a loader learns what CPU the file needs.
 void addNote(llvm::Module &module, const Target &target);
 
-/// Adds the table of a library's variants: what each needs and its entry, which
-/// is declared in `module`.
-void addVariantTable(
-    llvm::Module &module,
-    llvm::ArrayRef<std::pair<uint64_t, llvm::Function *>> variants);
+/// Adds the table of variants, given by the names of their onnxc_variants, the
+/// most demanding first.
+void addVariantTable(llvm::Module &module,
+                     llvm::ArrayRef<std::string> variants);
 
 } // namespace onnxc
 

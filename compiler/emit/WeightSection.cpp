@@ -36,15 +36,15 @@ static Error makeError(const Twine &message) {
 void onnxc::reserveWeights(Module &module, int64_t bytes, bool isLibrary) {
   GlobalVariable *symbol = module.getNamedGlobal(weightsSymbol);
   if (bytes == 0) { // still an address
-    if (symbol && symbol->isDeclaration()) {
-      auto *type = ArrayType::get(Type::getInt8Ty(module.getContext()), 1);
-      auto *empty = new GlobalVariable(module, type, /*isConstant=*/true,
-                                       GlobalValue::InternalLinkage,
-                                       ConstantAggregateZero::get(type), "");
+    auto *type = ArrayType::get(Type::getInt8Ty(module.getContext()), 1);
+    auto *empty = new GlobalVariable(module, type, /*isConstant=*/true,
+                                     GlobalValue::ExternalLinkage,
+                                     ConstantAggregateZero::get(type), "");
+    if (symbol) {
       symbol->replaceAllUsesWith(empty);
       symbol->eraseFromParent();
-      empty->setName(weightsSymbol);
     }
+    empty->setName(weightsSymbol);
     return;
   }
   bool x86 = module.getTargetTriple().isX86();

@@ -3,12 +3,15 @@
 #include "compiler/emit/shell/shell.h"
 #include "runtime/src/CpuFeatures.h"
 
-const onnxc_model *onnxc_select_model(void) {
-  uint64_t present = onnxc_cpu_features();
+__attribute__((visibility("default"))) const onnxc_model *
+onnxc_get_model(void) {
   int64_t last = onnxc_generated_variant_count - 1;
-  for (int64_t i = 0; i < last; ++i)
-    if ((onnxc_generated_variants[i].cpu_features & ~present) == 0)
-      return onnxc_generated_variants[i].get_model();
+  if (last > 0) {
+    uint64_t present = onnxc_cpu_features();
+    for (int64_t i = 0; i < last; ++i)
+      if ((onnxc_generated_variants[i]->cpu_features & ~present) == 0)
+        return onnxc_generated_variants[i]->model;
+  }
   /* The note says what this one needs. */
-  return onnxc_generated_variants[last].get_model();
+  return onnxc_generated_variants[last]->model;
 }

@@ -14,7 +14,7 @@ static onnxc_line failure(onnxc_frame *frame, int32_t status) {
 
 void *onnxc_shell_output(onnxc_frame *frame, int64_t index, int64_t rank,
                          const int64_t *dims) {
-  const onnxc_value_info *info = &onnxc_generated_model.outputs[index];
+  const onnxc_value_info *info = &frame->variant->model->outputs[index];
   onnxc_value *value = &frame->outputs[index];
   if (frame->status)
     return NULL;
@@ -194,7 +194,7 @@ void onnxc_shell_kernel_begin(onnxc_frame *frame, int64_t index) {
   const onnxc_services *services = frame->services;
   if (services && services->kernel_begin)
     services->kernel_begin(services->context,
-                           &onnxc_generated_model.kernels[index]);
+                           &frame->variant->model->kernels[index]);
 }
 
 void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
@@ -202,7 +202,7 @@ void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
   const onnxc_services *services = frame->services;
   if (services && services->kernel_end)
     services->kernel_end(services->context,
-                         &onnxc_generated_model.kernels[index], flops, bytes,
+                         &frame->variant->model->kernels[index], flops, bytes,
                          sizes);
 }
 
@@ -215,9 +215,10 @@ static int32_t reject(onnxc_error *error, const char *message) {
 /* Puts defaults in the place of absent inputs, then runs. */
 static __attribute__((noinline)) int32_t
 execute_with_defaults(onnxc_frame *frame) {
-  onnxc_value inputs[onnxc_generated_model.input_count];
-  for (size_t i = 0; i < onnxc_generated_model.input_count; ++i) {
-    const onnxc_value_info *info = &onnxc_generated_model.inputs[i];
+  const onnxc_model *model = frame->variant->model;
+  onnxc_value inputs[model->input_count];
+  for (size_t i = 0; i < model->input_count; ++i) {
+    const onnxc_value_info *info = &model->inputs[i];
     inputs[i] = frame->inputs[i];
     if (inputs[i].kind != ONNXC_KIND_NONE)
       continue;
@@ -231,20 +232,21 @@ execute_with_defaults(onnxc_frame *frame) {
         (size_t)onnxc_tensor_bytes(info->elem_type, info->rank, info->dims);
   }
   frame->inputs = inputs;
-  return onnxc_generated_run(frame);
+  return frame->variant->run(frame);
 }
 
 static int32_t execute(onnxc_frame *frame) {
+  const onnxc_model *model = frame->variant->model;
   onnxc_line_begin(frame->error, ONNXC_MODEL_OK);
-  if ((!frame->inputs && onnxc_generated_model.input_count) ||
-      (!frame->outputs && onnxc_generated_model.output_count))
+  if ((!frame->inputs && model->input_count) ||
+      (!frame->outputs && model->output_count))
     return reject(frame->error, "inputs or outputs is NULL");
   int32_t status =
-      onnxc_check_inputs(frame->inputs, frame->planning, frame->error);
+      onnxc_check_inputs(model, frame->inputs, frame->planning, frame->error);
   if (status)
     return status;
-  for (size_t i = 0; i < onnxc_generated_model.output_count; ++i) {
-    const onnxc_value_info *info = &onnxc_generated_model.outputs[i];
+  for (size_t i = 0; i < model->output_count; ++i) {
+    const onnxc_value_info *info = &model->outputs[i];
     onnxc_value *value = &frame->outputs[i];
     value->kind = info->kind;
     value->elem_type = info->elem_type;
@@ -256,21 +258,26 @@ static int32_t execute(onnxc_frame *frame) {
   }
   frame->weights = onnxc_generated_weights;
   status = onnxc_generated_default_count ? execute_with_defaults(frame)
-                                         : onnxc_generated_run(frame);
+                                         : frame->variant->run(frame);
   return frame->status ? frame->status : status;
 }
 
-int32_t onnxc_shell_plan(const onnxc_value *inputs, onnxc_value *outputs,
+int32_t onnxc_shell_plan(const onnxc_variant *variant,
+                         const onnxc_value *inputs, onnxc_value *outputs,
                          size_t *workspace_bytes, onnxc_error *error) {
-  onnxc_frame frame = {
-      .inputs = inputs, .outputs = outputs, .error = error, .planning = 1};
+  onnxc_frame frame = {.inputs = inputs,
+                       .outputs = outputs,
+                       .variant = variant,
+                       .error = error,
+                       .planning = 1};
   int32_t status = execute(&frame);
   if (workspace_bytes)
     *workspace_bytes = status ? 0 : frame.workspace_bytes;
   return status;
 }
 
-int32_t onnxc_shell_run(const onnxc_services *services,
+int32_t onnxc_shell_run(const onnxc_variant *variant,
+                        const onnxc_services *services,
                         const onnxc_value *inputs, onnxc_value *outputs,
                         void *workspace, size_t workspace_bytes,
                         onnxc_error *error) {
@@ -279,11 +286,10 @@ int32_t onnxc_shell_run(const onnxc_services *services,
     return reject(error, "the services are of another ABI version");
   onnxc_frame frame = {.inputs = inputs,
                        .outputs = outputs,
+                       .variant = variant,
                        .services = services,
                        .workspace = workspace,
                        .workspace_bytes = workspace_bytes,
                        .error = error};
   return execute(&frame);
 }
-
-const onnxc_model *onnxc_get_model(void) { return &onnxc_generated_model; }

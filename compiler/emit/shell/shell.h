@@ -1,7 +1,9 @@
 /*===- shell.h - What surrounds the generated code in a model ---*- C -*-===*\
 |*
-|* Freestanding C11, compiled to bitcode when onnxc is built and linked into
-|* every model. Nothing here may need a symbol from outside.
+|* Freestanding C11, compiled when onnxc is built and linked into every model:
+|* as machine code into a library, as bitcode into an object, which is one
+|* file. math*.c, whose speed counts, is always bitcode. Nothing here may need a
+|* symbol from outside.
 |*
 \*===----------------------------------------------------------------------===*/
 #ifndef ONNXC_EMIT_SHELL_H
@@ -9,11 +11,21 @@
 
 #include "runtime/include/onnxc/model_abi.h"
 
+struct onnxc_frame;
+
+/* The code that was generated for one CPU. */
+typedef struct onnxc_variant {
+  uint64_t cpu_features; /* ONNXC_CPU_* */
+  const onnxc_model *model;
+  int32_t (*run)(struct onnxc_frame *frame);
+} onnxc_variant;
+
 /* One run. Generated code reads the first three fields. */
 typedef struct onnxc_frame {
   const onnxc_value *inputs;
   onnxc_value *outputs;
   const char *weights;
+  const onnxc_variant *variant;
   const onnxc_services *services; /* may be NULL */
   void *workspace;                /* may be NULL */
   size_t workspace_bytes;         /* of `workspace`; when planning: the need */
@@ -22,13 +34,14 @@ typedef struct onnxc_frame {
   int32_t planning;
 } onnxc_frame;
 
-/* Written by the emitter beside the model's own table. */
+/* What the emitter writes. */
+#pragma GCC visibility push(hidden)
+
 typedef struct onnxc_dim_reference {
   int32_t input; /* -1: none */
   int32_t dim;
 } onnxc_dim_reference;
 
-extern const onnxc_model onnxc_generated_model;
 extern const char onnxc_generated_weights[];
 /* For each dim of each input of known rank, in order: the earlier dim that it
  * must equal. */
@@ -38,27 +51,17 @@ extern const int64_t onnxc_generated_defaults[];
 /* How many inputs have a default. */
 extern const int64_t onnxc_generated_default_count;
 
-/* A library for several CPUs is as many whole models, which share the weights.
- */
-typedef struct onnxc_variant {
-  uint64_t cpu_features; /* ONNXC_CPU_* */
-  const onnxc_model *(*get_model)(void);
-} onnxc_variant;
-
 /* The most demanding first; the last one's features all others have. */
-extern const onnxc_variant onnxc_generated_variants[];
-extern const int64_t onnxc_generated_variant_count;
-/* The entry of such a library. */
-const onnxc_model *onnxc_select_model(void);
+extern const onnxc_variant *const onnxc_generated_variants[];
+extern const int64_t onnxc_generated_variant_count; /* at least 1 */
+
+#pragma GCC visibility pop
 
 /* Memory of a run that grows; all zero at first. */
 typedef struct onnxc_slot {
   char *data;
   int64_t capacity;
 } onnxc_slot;
-
-/* Generated code. */
-int32_t onnxc_generated_run(onnxc_frame *frame);
 
 /* Services for generated code; compiler/README.md says what they mean. */
 void *onnxc_shell_output(onnxc_frame *frame, int64_t index, int64_t rank,
@@ -108,10 +111,12 @@ void onnxc_shell_kernel_begin(onnxc_frame *frame, int64_t index);
 void onnxc_shell_kernel_end(onnxc_frame *frame, int64_t index, int64_t flops,
                             int64_t bytes, const int64_t *sizes);
 
-/* The entry points of onnxc_model. */
-int32_t onnxc_shell_plan(const onnxc_value *inputs, onnxc_value *outputs,
+/* What the entry points of onnxc_model call. */
+int32_t onnxc_shell_plan(const onnxc_variant *variant,
+                         const onnxc_value *inputs, onnxc_value *outputs,
                          size_t *workspace_bytes, onnxc_error *error);
-int32_t onnxc_shell_run(const onnxc_services *services,
+int32_t onnxc_shell_run(const onnxc_variant *variant,
+                        const onnxc_services *services,
                         const onnxc_value *inputs, onnxc_value *outputs,
                         void *workspace, size_t workspace_bytes,
                         onnxc_error *error);
@@ -146,7 +151,7 @@ int64_t onnxc_tensor_bytes(int32_t elem_type, int64_t rank,
                            const int64_t *dims);
 /* Whether the inputs fit the model; otherwise writes the error. Returns a
  * status. */
-int32_t onnxc_check_inputs(const onnxc_value *inputs, int32_t planning,
-                           onnxc_error *error);
+int32_t onnxc_check_inputs(const onnxc_model *model, const onnxc_value *inputs,
+                           int32_t planning, onnxc_error *error);
 
 #endif /* ONNXC_EMIT_SHELL_H */

@@ -99,10 +99,11 @@ static int may_hold_dims(const onnxc_value *value, int64_t bytes) {
 }
 
 /* A dim that an earlier input has by the same name. */
-static int32_t check_same_dims(const onnxc_value *inputs, size_t index,
+static int32_t check_same_dims(const onnxc_model *model,
+                               const onnxc_value *inputs, size_t index,
                                const onnxc_dim_reference *same,
                                onnxc_error *error) {
-  const onnxc_value_info *info = &onnxc_generated_model.inputs[index];
+  const onnxc_value_info *info = &model->inputs[index];
   const onnxc_value *value = &inputs[index];
   for (int64_t i = 0; i < info->rank; ++i) {
     const onnxc_dim_reference *other = &same[i];
@@ -124,7 +125,7 @@ static int32_t check_same_dims(const onnxc_value *inputs, size_t index,
       onnxc_line_text(&line, " is ");
       onnxc_line_number(&line, earlier->dims[other->dim]);
       onnxc_line_text(&line, " in input '");
-      onnxc_line_text(&line, onnxc_generated_model.inputs[other->input].name);
+      onnxc_line_text(&line, model->inputs[other->input].name);
       onnxc_line_text(&line, "'");
     }
     return ONNXC_MODEL_INVALID_ARGUMENT;
@@ -219,26 +220,26 @@ static int32_t check_value(const onnxc_value_info *input,
   return ONNXC_MODEL_OK;
 }
 
-static int32_t check_input(const onnxc_value *inputs, size_t index,
-                           const onnxc_dim_reference *same, int32_t planning,
-                           onnxc_error *error) {
-  const onnxc_value_info *info = &onnxc_generated_model.inputs[index];
+static int32_t check_input(const onnxc_model *model, const onnxc_value *inputs,
+                           size_t index, const onnxc_dim_reference *same,
+                           int32_t planning, onnxc_error *error) {
+  const onnxc_value_info *info = &model->inputs[index];
   const onnxc_value *value = &inputs[index];
   if (value->kind == ONNXC_KIND_NONE && info->has_default)
     return ONNXC_MODEL_OK;
   int32_t status = check_value(info, info, value, planning, error);
-  return status ? status : check_same_dims(inputs, index, same, error);
+  return status ? status : check_same_dims(model, inputs, index, same, error);
 }
 
-int32_t onnxc_check_inputs(const onnxc_value *inputs, int32_t planning,
-                           onnxc_error *error) {
+int32_t onnxc_check_inputs(const onnxc_model *model, const onnxc_value *inputs,
+                           int32_t planning, onnxc_error *error) {
   const onnxc_dim_reference *same = onnxc_generated_same_dims;
-  for (size_t i = 0; i < onnxc_generated_model.input_count; ++i) {
-    int32_t status = check_input(inputs, i, same, planning, error);
+  for (size_t i = 0; i < model->input_count; ++i) {
+    int32_t status = check_input(model, inputs, i, same, planning, error);
     if (status)
       return status;
-    if (onnxc_generated_model.inputs[i].rank > 0)
-      same += onnxc_generated_model.inputs[i].rank;
+    if (model->inputs[i].rank > 0)
+      same += model->inputs[i].rank;
   }
   return ONNXC_MODEL_OK;
 }
