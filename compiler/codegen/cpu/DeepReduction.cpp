@@ -18,9 +18,9 @@ DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
   int64_t columns = tile.vectors * target.f32Lanes();
   int64_t bytes = columns * static_cast<int64_t>(sizeof(float));
   int64_t most = std::max<int64_t>(target.l1Bytes / 4 / bytes, 128);
-  if (*steps < 4 * most || *last < most / 2)
+  if (*steps <= 8 * most || *last < most / 2)
     return {};
-  constexpr int64_t unitColumns = 64;
+  constexpr int64_t unitColumns = 128;
   int64_t parts = llvm::divideCeil(*last, most);
   int64_t passDepth = llvm::divideCeil(*last, parts);
   return {passDepth, std::max<int64_t>(unitColumns / columns, 1)};
