@@ -359,6 +359,7 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
             {},
             {},
             {},
+            std::nullopt,
             std::nullopt};
   node.operation = operationName(proto.domain(), proto.op_type());
   for (const std::string &input : proto.input()) {
@@ -397,13 +398,20 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
         if (candidate.name() == name && candidate.has_g())
           graphs.back() = &candidate.g();
     }
-    Operation *op =
-        createOperation(builder, node.location, node.operation, node.operands,
-                        node.attributes, node.resultTypes, graphs.size());
-    node.results.emplace(op->result_begin(), op->result_end());
-    for (auto [graph, region] : llvm::zip(graphs, op->getRegions()))
-      if (graph && failed(importRegion(node, *graph, region, scope)))
+    if (node.batch) {
+      if (graphs.size() != 1 || !graphs.front())
+        return node.error() << "has no body";
+      if (failed(importBatchedScan(node, *graphs.front(), scope)))
         return failure();
+    } else {
+      Operation *op =
+          createOperation(builder, node.location, node.operation, node.operands,
+                          node.attributes, node.resultTypes, graphs.size());
+      node.results.emplace(op->result_begin(), op->result_end());
+      for (auto [graph, region] : llvm::zip(graphs, op->getRegions()))
+        if (graph && failed(importRegion(node, *graph, region, scope)))
+          return failure();
+    }
   }
   for (int i = 0; i < proto.output_size(); ++i) {
     const std::string &output = proto.output(i);

@@ -51,6 +51,10 @@ private:
                                       const Scope &scope);
   mlir::LogicalResult importRegion(Node &node, const onnx::GraphProto &graph,
                                    mlir::Region &region, const Scope &scope);
+  /// Builds a Scan for each row of a batch.
+  mlir::LogicalResult importBatchedScan(Node &node,
+                                        const onnx::GraphProto &graph,
+                                        const Scope &scope);
   /// Whether a tensor of `type` can exist.
   bool fitsMemory(mlir::Type type);
 

@@ -39,6 +39,12 @@ struct Node {
   /// Set by an upgrade that has built the results itself, null for those that
   /// nobody names.
   std::optional<llvm::SmallVector<mlir::Value>> results;
+  /// Set by an upgrade where the operation is to run for each row of its
+  /// operands' first dim: the rows' lengths, null where all are whole.
+  struct Batch {
+    mlir::Value lengths;
+  };
+  std::optional<Batch> batch;
 
   mlir::MLIRContext *context() const { return builder.getContext(); }
 

@@ -18,6 +18,7 @@ const onnxc::Upgrades &onnxc::Upgrades::table() {
     addBroadcastUpgrades(result);
     addNormalizationUpgrades(result);
     addResizeUpgrades(result);
+    addScanUpgrades(result);
     addSoftmaxUpgrades(result);
     addTraditionalUpgrades(result);
     addVisionUpgrades(result);

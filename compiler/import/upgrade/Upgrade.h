@@ -57,6 +57,7 @@ void addBoundsUpgrades(Upgrades &upgrades);
 void addBroadcastUpgrades(Upgrades &upgrades);
 void addNormalizationUpgrades(Upgrades &upgrades);
 void addResizeUpgrades(Upgrades &upgrades);
+void addScanUpgrades(Upgrades &upgrades);
 void addSoftmaxUpgrades(Upgrades &upgrades);
 void addTraditionalUpgrades(Upgrades &upgrades);
 void addVisionUpgrades(Upgrades &upgrades);
