@@ -74,6 +74,32 @@ def Simplify : Pass<"onnx-simplify", "mlir::func::FuncOp"> {
   }];
 }
 
+def SettleRanks : Pass<"onnx-settle-ranks", "mlir::func::FuncOp"> {
+  let summary = "Decides ranks that dims leave open by how the tensors are read";
+  let description = [{
+    What has no rank when compiling cannot be lowered. Two such tensors have one
+    in every run that is no error:
+
+    - The result of a Squeeze without axes whose operand has dims that are not
+      known, where a reader needs all of them: they are not squeezed. (A run in
+      which one is 1 gives what it gives with that dim kept; the standard makes
+      it an error.)
+    - The result of an If whose branches differ in rank, where all readers
+      broadcast it beside a tensor that has the greater rank: the lesser one
+      gets dims of 1 in front, which changes no result.
+
+    ```mlir
+    %0 = onnx.Squeeze(%x, %none) : (tensor<?x1x3xf32>, none) -> tensor<*xf32>
+    %1:3 = onnx.Split(%0, %none) {axis = 1, num_outputs = 3} : ...
+    ```
+    becomes
+    ```mlir
+    %axes = onnx.Constant() {value = dense<1> : tensor<1xi64>} : () -> tensor<1xi64>
+    %0 = onnx.Squeeze(%x, %axes) : (tensor<?x1x3xf32>, tensor<1xi64>) -> tensor<*xf32>
+    ```
+  }];
+}
+
 def SqueezeConditionals : Pass<"onnx-squeeze-conditionals", "mlir::func::FuncOp"> {
   let summary = "Replaces an If that squeezes a dim of 1 by the Squeeze";
   let description = [{

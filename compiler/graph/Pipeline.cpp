@@ -20,6 +20,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // shapes behind them.
   add(createSqueezeConditionals());
   add(createSimplify());
+  add(createSettleRanks());
   add(createStackLoopSequences());
   add(createFoldSequences());
   add(createInferShapes());
