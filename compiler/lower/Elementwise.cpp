@@ -290,12 +290,19 @@ static LogicalResult lowerClip(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// Bits of an element as BitCast counts them: a bool takes a byte.
+static unsigned elementBits(Type type) {
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return 2 * complex.getElementType().getIntOrFloatBitWidth();
+  return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth();
+}
+
 static LogicalResult lowerBitCast(Lowering &l, OnnxNode n) {
   Type from = l.elementType(n.in(0)), to = l.elementType(n.out());
-  if (from.getIntOrFloatBitWidth() != to.getIntOrFloatBitWidth() ||
-      from.isInteger(1) != to.isInteger(1))
-    return l.refuse("a bit cast between element types of different sizes is "
-                    "not supported yet");
+  if (elementBits(from) != elementBits(to))
+    return l.refuse("the element types have " + Twine(elementBits(from)) +
+                    " and " + Twine(elementBits(to)) +
+                    " bits; a bit cast keeps the size");
   from = signless(from);
   to = signless(to);
   if (from == to) {
@@ -305,6 +312,12 @@ static LogicalResult lowerBitCast(Lowering &l, OnnxNode n) {
   l.set(
       n.out(),
       l.broadcast(to, n.in(0), [&](OpBuilder &nested, ValueRange in) -> Value {
+        if (from.isInteger(1))
+          return arith::ExtUIOp::create(nested, l.loc, to, in[0]);
+        if (to.isInteger(1)) // every pattern but 0 is true
+          return arith::CmpIOp::create(
+              nested, l.loc, arith::CmpIPredicate::ne, in[0],
+              arith::ConstantIntOp::create(nested, l.loc, from, 0));
         return arith::BitcastOp::create(nested, l.loc, to, in[0]);
       }));
   return success();
