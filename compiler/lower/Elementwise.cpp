@@ -328,20 +328,6 @@ static LogicalResult lowerIdentity(Lowering &l, OnnxNode n) {
   return success();
 }
 
-static LogicalResult lowerDropout(Lowering &l, OnnxNode n) {
-  if (n.in(2)) {
-    auto training = l.integers(n.in(2));
-    if (!training || training->size() != 1 || (*training)[0] != 0)
-      return l.refuse("training_mode other than false is not supported yet");
-  }
-  l.set(n.out(), l.value(n.in(0)));
-  if (n.out(1)) {
-    Type i1 = l.b.getI1Type();
-    l.set(n.out(1), l.filled(i1, l.dims(n.in(0)), l.b.getIntegerAttr(i1, 1)));
-  }
-  return success();
-}
-
 void onnxc::addElementwise(LoweringTable &table) {
   BINARY("Add", s.add(x, y));
   BINARY("Sub", s.sub(x, y));
@@ -416,5 +402,4 @@ void onnxc::addElementwise(LoweringTable &table) {
   table.onOp("BitCast", lowerBitCast);
   table.onOp("Clip", lowerClip);
   table.onOp("Identity", lowerIdentity);
-  table.onOp("Dropout", lowerDropout);
 }

@@ -51,6 +51,7 @@ static LoweringTable makeTable() {
   addConditionals(table);
   addTopK(table);
   addNonMaxSuppression(table);
+  addRandomNumbers(table);
   addRegionPools(table);
   addGridSample(table);
   addMaxUnpool(table);

@@ -57,6 +57,8 @@ static bool takesPatterns(StringRef name) {
                                             "Identity",
                                             "If",
                                             "QuantizeLinear",
+                                            "RandomNormalLike",
+                                            "RandomUniformLike",
                                             "Reshape",
                                             "Shape",
                                             "Size",

@@ -374,6 +374,7 @@ void addEinsum(LoweringTable &table);
 void addConditionals(LoweringTable &table);
 void addTopK(LoweringTable &table);
 void addNonMaxSuppression(LoweringTable &table);
+void addRandomNumbers(LoweringTable &table);
 void addRegionPools(LoweringTable &table);
 void addGridSample(LoweringTable &table);
 void addMaxUnpool(LoweringTable &table);

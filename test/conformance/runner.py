@@ -160,7 +160,10 @@ def _check(case: Case, library: Path) -> tuple[str, str]:
     for feeds, expected in case.data_sets():
         outputs = session.run(None, feeds)
         try:
-            _compare(case, expected, outputs)
+            if case.share_of_ones:
+                _compare_draws(case.share_of_ones, session, feeds, expected)
+            else:
+                _compare(case, expected, outputs)
         except AssertionError as error:
             return "failed", "wrong value: " + _one_line(str(error))
     return "passed", ""
@@ -175,6 +178,24 @@ def _compare(case: Case, expected: list, outputs: list) -> None:
         assert sequences[0] == sequences[1], f"expected {type(want)}, got {type(got)}"
         wants, gots = (want, got) if sequences[0] else ([want], [got])
         Runner.assert_similar_outputs(wants, gots, rtol=case.rtol, atol=case.atol)
+
+
+def _compare_draws(share_of_ones: Callable, session, feeds: dict, expected: list) -> None:
+    """Each run draws zeros and ones: over many, each element's mean is its share of ones, to 5 standard deviations."""
+    import numpy as np
+
+    runs = 400
+    (want,) = expected
+    draws = []
+    for _ in range(runs):
+        (result,) = session.run(None, feeds)
+        assert result.dtype == want.dtype and result.shape == want.shape, f"got {result.dtype}{list(result.shape)}"
+        draws.append(result)
+    assert set(np.unique(draws)) == {0, 1}, f"drew {np.unique(draws)}"
+    (x,) = feeds.values()
+    share = share_of_ones(x)
+    distance = np.abs(np.mean(draws, axis=0) - share) / np.sqrt(share * (1 - share) / runs)
+    assert distance.max() < 5, f"shares {np.mean(draws, axis=0)} for {share}"
 
 
 def _one_line(text: str) -> str:

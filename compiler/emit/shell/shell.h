@@ -94,6 +94,14 @@ const onnxc_value *onnxc_shell_value_erase(onnxc_frame *frame, int64_t sequence,
                                            int64_t position);
 const onnxc_value *onnxc_shell_value_map(onnxc_frame *frame, int64_t keys,
                                          int64_t values);
+/* Random numbers of f64, which with `is_seeded` follow from the seed: `count`
+ * in [0, 1); or of `count` numbers of mean 0 and variance 1 by Marsaglia's
+ * polar method what they are made of: c, s for each, that is c sqrt(-2 ln(s) /
+ * s). */
+const onnxc_value *onnxc_shell_value_uniform(onnxc_frame *frame, int64_t count,
+                                             int64_t is_seeded, int64_t seed);
+const onnxc_value *onnxc_shell_value_polar(onnxc_frame *frame, int64_t count,
+                                           int64_t is_seeded, int64_t seed);
 /* What the host's operator `name` (the address of a text) makes of a sequence
  * of arguments: a sequence. */
 const onnxc_value *onnxc_shell_value_host(onnxc_frame *frame, int64_t name,
