@@ -53,6 +53,7 @@ static LoweringTable makeTable() {
   addNonMaxSuppression(table);
   addRandomNumbers(table);
   addRegionPools(table);
+  addImages(table);
   addGridSample(table);
   addMaxUnpool(table);
   addDeformableConvolutions(table);

@@ -376,6 +376,7 @@ void addTopK(LoweringTable &table);
 void addNonMaxSuppression(LoweringTable &table);
 void addRandomNumbers(LoweringTable &table);
 void addRegionPools(LoweringTable &table);
+void addImages(LoweringTable &table);
 void addGridSample(LoweringTable &table);
 void addMaxUnpool(LoweringTable &table);
 void addDeformableConvolutions(LoweringTable &table);

@@ -1,7 +1,7 @@
-//===- HostCall.h - How the runtime calls libonnxc_host -*- C++ -*-===//
+//===- HostCall.h - How the runtime calls host operators -*- C++ -*-===//
 //
-// The library is loaded when a model first needs an operator on strings, so
-// that other models carry nothing of it.
+// The libraries of host operators are loaded when a model first needs one of
+// theirs, so that other models carry nothing of them.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ONNXC_RUNTIME_HOST_HOSTCALL_H
@@ -24,8 +24,10 @@ typedef struct onnxc_host_call {
 
 typedef int32_t (*onnxc_host_run_fn)(const onnxc_host_call *call);
 
-/// Names of the same meaning: one library serves one version of the ABI.
+/// Operators on strings, and ImageDecoder.
 #define ONNXC_HOST_LIBRARY "libonnxc_host.so"
+#define ONNXC_IMAGES_LIBRARY "libonnxc_images.so"
+/// What each exports: a library serves one version of the ABI.
 #define ONNXC_HOST_RUN_SYMBOL "onnxc_host_run_3"
 }
 

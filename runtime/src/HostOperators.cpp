@@ -1,7 +1,8 @@
-//===- HostOperators.cpp - The library of operators on strings -===//
+//===- HostOperators.cpp - The libraries of host operators -===//
 #include "HostOperators.h"
 
 #include <cstdio>
+#include <cstring>
 #include <dlfcn.h>
 #include <string>
 
@@ -12,7 +13,8 @@ struct HostLibrary {
   onnxc_host_run_fn run = nullptr;
   std::string failure;
 
-  HostLibrary() {
+  /// `needs`: what the message for its absence begins with.
+  HostLibrary(const std::string &file, const std::string &needs) {
     // Beside the file that holds this code, in lib beside its folder, and where
     // the system searches.
     std::string folder;
@@ -24,16 +26,15 @@ struct HostLibrary {
       folder = slash == std::string::npos ? "." : folder.substr(0, slash);
     }
     std::string searched;
-    for (const std::string &path : {folder + "/" ONNXC_HOST_LIBRARY,
-                                    folder + "/../lib/" ONNXC_HOST_LIBRARY,
-                                    std::string(ONNXC_HOST_LIBRARY)}) {
+    for (const std::string &path :
+         {folder + "/" + file, folder + "/../lib/" + file, file}) {
       if (tryPath(path))
         return;
       const char *reason = dlerror();
       searched += (searched.empty() ? "" : "; ");
       searched += reason ? reason : path + " lacks " ONNXC_HOST_RUN_SYMBOL;
     }
-    failure = "operators on strings need " ONNXC_HOST_LIBRARY ": " + searched;
+    failure = needs + " " + file + ": " + searched;
   }
 
   bool tryPath(const std::string &path) {
@@ -46,8 +47,19 @@ struct HostLibrary {
 };
 } // namespace
 
+static const HostLibrary &libraryFor(const char *name) {
+  if (!std::strcmp(name, "ImageDecoder")) {
+    static const HostLibrary images(ONNXC_IMAGES_LIBRARY,
+                                    "decoding images needs");
+    return images;
+  }
+  static const HostLibrary strings(ONNXC_HOST_LIBRARY,
+                                   "operators on strings need");
+  return strings;
+}
+
 int32_t runHostOperator(const onnxc_host_call &call) {
-  static const HostLibrary library;
+  const HostLibrary &library = libraryFor(call.name);
   if (library.run)
     return library.run(&call);
   call.error->status = ONNXC_MODEL_RUNTIME_ERROR;

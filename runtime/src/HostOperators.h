@@ -1,4 +1,4 @@
-//===- HostOperators.h - The library of operators on strings -*- C++ -*-===//
+//===- HostOperators.h - The libraries of host operators -*- C++ -*-===//
 #ifndef ONNXC_RUNTIME_SRC_HOSTOPERATORS_H
 #define ONNXC_RUNTIME_SRC_HOSTOPERATORS_H
 
@@ -6,8 +6,9 @@
 
 namespace onnxc::runtime {
 
-/// Runs the call in libonnxc_host, which the first call loads. Returns an
-/// onnxc_model_status; the error says where the library was searched.
+/// Runs the call in the library that has it, which the first call loads.
+/// Returns an onnxc_model_status; the error says where the library was
+/// searched.
 int32_t runHostOperator(const onnxc_host_call &call);
 
 } // namespace onnxc::runtime

@@ -165,7 +165,7 @@ typedef struct onnxc_services {
   void (*kernel_end)(void *context, const onnxc_kernel_info *kernel,
                      int64_t flops, int64_t bytes, const int64_t *sizes);
 
-  /* Runs an operator on strings that generated code leaves to the host;
+  /* Runs an operator on strings or images, which generated code leaves to it;
    * runtime/README.md lists their names and arguments. Both are sequences;
    * `results`, whose memory is like that of `allocate`, is written. On failure
    * `error`, which is not NULL, says why. Returns an onnxc_model_status. */
