@@ -68,9 +68,6 @@ ElementsAttr GraphImporter::elements(const onnx::TensorProto &tensor,
 FailureOr<SmallVector<Value>>
 GraphImporter::importBody(const onnx::GraphProto &graph, OpBuilder &builder,
                           Scope &scope) {
-  if (!graph.sparse_initializer().empty())
-    return emitError(location(graph.sparse_initializer(0).values().name()))
-           << "sparse initializers are not supported";
   for (const auto *infos : {&graph.value_info(), &graph.output()})
     for (const onnx::ValueInfoProto &info : *infos)
       if (Type type = valueType(info.type(), context))
@@ -257,8 +254,7 @@ LogicalResult GraphImporter::importConstant(Node &node,
                                             const NodeProto &proto) {
   const AttributeProto *attribute = nullptr;
   for (const AttributeProto &candidate : proto.attribute())
-    if (llvm::StringRef(candidate.name()).starts_with("value") ||
-        candidate.name() == "sparse_value") {
+    if (llvm::StringRef(candidate.name()).starts_with("value")) {
       if (attribute)
         return node.error() << "has more than one value";
       attribute = &candidate;

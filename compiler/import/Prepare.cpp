@@ -233,6 +233,8 @@ static LogicalResult prepare(onnxc::ModelFile &file,
   shortenDomains(model);
   opsets.clear();
   if (failed(readOpsets(model, location, opsets)) ||
+      failed(onnxc::replaceSparseTensors(*model.mutable_graph(),
+                                         location.getContext())) ||
       failed(onnxc::replaceContributed(model, opsets, location.getContext(),
                                        [&] { inferEarly(model); })) ||
       failed(onnxc::checkOperators(model.graph(), opsets,

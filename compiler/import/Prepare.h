@@ -39,6 +39,11 @@ setInputShapes(onnx::GraphProto &graph,
                const std::map<std::string, std::vector<int64_t>> &shapes,
                mlir::Location location);
 
+/// Makes the sparse constants of `graph`, and of the graphs in it, dense.
+/// Reports those that are malformed.
+mlir::LogicalResult replaceSparseTensors(onnx::GraphProto &graph,
+                                         mlir::MLIRContext *context);
+
 /// Replaces the operators of `graph` for which `keeps` is false by their
 /// definitions, where they have one. Returns whether there were any.
 bool expandOperators(onnx::GraphProto &graph, const Opsets &opsets,
