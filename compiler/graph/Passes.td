@@ -29,6 +29,27 @@ def InferShapes : Pass<"onnx-infer-shapes", "mlir::func::FuncOp"> {
       "Write the symbolic dims, and elements where known, as attribute onnx.shape">];
 }
 
+def DifferentiateGradients : Pass<"onnx-differentiate-gradients", "mlir::func::FuncOp"> {
+  let summary = "Replaces Gradient by the operators that compute it";
+  let description = [{
+    Reverse mode: from y back to xs each operator turns the gradient of its
+    results into that of its operands (`gradients/`, one file a family).
+    Values that the function computes anyway are used again; where an input is
+    not the tensor that it stands for, the function is computed of the inputs
+    first. Operators without a rule are refused by name.
+
+    ```mlir
+    %c = onnx.Mul(%a, %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    %da = onnx.preview.training.Gradient(%a, %b, %a, %b, %c) {xs = ["a", "b"], y = "c"} : ...
+    ```
+    becomes
+    ```mlir
+    %one = onnx.ConstantOfShape(%shape) {value = dense<1.0> : tensor<1xf32>} : (tensor<1xi64>) -> tensor<4xf32>
+    %da = onnx.Mul(%one, %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
 def FoldConstants : Pass<"onnx-fold-constants", "mlir::func::FuncOp"> {
   let summary = "Evaluates operators whose operands or results are known";
   let description = [{

@@ -15,6 +15,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   };
   // Shapes first: the rewrites ask for ranks, and folding for dims.
   add(createInferShapes());
+  add(createDifferentiateGradients());
   add(createFoldConstants());
   // An If that folded away, and a tensor that was in a sequence, can tell
   // shapes behind them.

@@ -370,6 +370,9 @@ LogicalResult GraphImporter::importNode(const NodeProto &proto,
   if (proto.op_type() == "Constant" && proto.domain().empty()) {
     if (failed(importConstant(node, proto)))
       return failure();
+  } else if (node.operation == "onnx.preview.training.Gradient") {
+    if (failed(importGradient(node, proto, scope)))
+      return failure();
   } else {
     if (failed(readAttributes(node, proto)) ||
         failed(readResultTypes(node, proto, scope)))

@@ -51,6 +51,8 @@ private:
                                       const Scope &scope);
   mlir::LogicalResult importRegion(Node &node, const onnx::GraphProto &graph,
                                    mlir::Region &region, const Scope &scope);
+  mlir::LogicalResult importGradient(Node &node, const onnx::NodeProto &proto,
+                                     const Scope &scope);
   /// Builds a Scan for each row of a batch.
   mlir::LogicalResult importBatchedScan(Node &node,
                                         const onnx::GraphProto &graph,
