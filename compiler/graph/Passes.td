@@ -50,6 +50,28 @@ def DifferentiateGradients : Pass<"onnx-differentiate-gradients", "mlir::func::F
   }];
 }
 
+def InferLengths : Pass<"onnx-infer-lengths", "mlir::func::FuncOp"> {
+  let summary = "Finds the lengths of operands that the ranks beside them decide";
+  let description = [{
+    The shape for a Reshape, the pads of a Pad, the starts of a Slice can be
+    vectors whose length is not declared. But it follows from the ranks of the
+    other operands or of the result, which are those that the model declares for
+    its outputs where inference finds none. A Reshape to that length tells it to
+    the passes behind, which read such operands element by element, and checks
+    it when the model runs. Without it the operator would be refused.
+
+    ```mlir
+    %y = onnx.Tile(%x, %repeats) : (tensor<?x?xf32>, tensor<?xi64>) -> tensor<?x?xf32>
+    ```
+    becomes
+    ```mlir
+    %length = onnx.Constant() {value = dense<2> : tensor<1xi64>} : () -> tensor<1xi64>
+    %0 = onnx.Reshape(%repeats, %length) : (tensor<?xi64>, tensor<1xi64>) -> tensor<2xi64>
+    %y = onnx.Tile(%x, %0) : (tensor<?x?xf32>, tensor<2xi64>) -> tensor<?x?xf32>
+    ```
+  }];
+}
+
 def FoldConstants : Pass<"onnx-fold-constants", "mlir::func::FuncOp"> {
   let summary = "Evaluates operators whose operands or results are known";
   let description = [{

@@ -16,6 +16,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // Shapes first: the rewrites ask for ranks, and folding for dims.
   add(createInferShapes());
   add(createDifferentiateGradients());
+  add(createInferLengths());
   add(createFoldConstants());
   // An If that folded away, and a tensor that was in a sequence, can tell
   // shapes behind them.
@@ -25,6 +26,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   add(createStackLoopSequences());
   add(createFoldSequences());
   add(createInferShapes());
+  add(createInferLengths());
   add(createFoldConstants());
   add(createCSEPass());
   // Before the dequantised weights of a small product fold.
@@ -41,6 +43,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // What is put into a sequence may follow from what is read from one.
   for (int round = 0; round < 3; ++round) {
     add(createInferSequenceTypes());
+    add(createInferLengths());
     add(createInferShapes());
   }
 }

@@ -24,9 +24,35 @@ static Type sumType(Lowering &l, Type element) {
   return element.isInteger() ? Type(l.b.getI32Type()) : Type(l.b.getF32Type());
 }
 
+SmallVector<int64_t> onnxc::filterShape(Lowering &l, Value onnx) {
+  SmallVector<int64_t> shape;
+  for (int64_t axis = 0; axis < l.rank(onnx); ++axis) {
+    int64_t size = l.staticDim(onnx, axis);
+    shape.push_back(size < 0 ? ShapedType::kDynamic : size);
+  }
+  return shape;
+}
+
+FailureOr<Dims> onnxc::kernelDims(Lowering &l, OnnxNode n, Value w) {
+  Dims own = l.dims(w);
+  own.erase(own.begin(), own.begin() + 2);
+  auto given = n.integers("kernel_shape");
+  if (!given || given->empty())
+    return own;
+  Dims kernel = getAsIndexOpFoldResult(l.b.getContext(), *given);
+  bool fits = kernel.size() == own.size();
+  for (auto [x, y] : llvm::zip(own, kernel))
+    fits &= !getConstantIntValue(x) || x == y;
+  if (!fits)
+    return l.refuse("kernel_shape does not fit the filter");
+  for (auto [x, y] : llvm::zip(own, kernel))
+    l.requireEqual(x, y, "a dim of the filter");
+  return kernel;
+}
+
 Filter onnxc::floatFilter(Lowering &l, Value onnx) {
   Filter filter;
-  filter.shape = *l.staticShape(onnx);
+  filter.shape = filterShape(l, onnx);
   filter.element = l.elementType(onnx);
   Type f32 = l.b.getF32Type();
   if (computeType(filter.element).isF32())
@@ -122,16 +148,14 @@ Value onnxc::convolveGeneric(Lowering &l, Value input, Value filter,
   llvm::append_range(after, window.after);
   if (!window.hasNoPads())
     input = padWith(l, input, before, after, numberAttr(element, 0));
-  auto filterShape = cast<RankedTensorType>(filter.getType()).getShape();
-  int64_t outputs = filterShape[0] / groups, inputs = filterShape[1];
-
-  Dims source = l.sizes(input);
-  Dims inputDims = {source[0], l.attr(groups), l.attr(inputs)};
+  Dims source = l.sizes(input), filterDims = l.sizes(filter);
+  OpFoldResult outputs = l.floorDiv(filterDims[0], l.attr(groups));
+  OpFoldResult channels = filterDims[0];
+  Dims inputDims = {source[0], l.attr(groups), filterDims[1]};
   llvm::append_range(inputDims, ArrayRef(source).drop_front(2));
-  Dims filterDims = {l.attr(groups), l.attr(outputs), l.attr(inputs)};
-  for (int64_t size : filterShape.drop_front(2))
-    filterDims.push_back(l.attr(size));
-  Dims outDims = {source[0], l.attr(groups), l.attr(outputs)};
+  filterDims[0] = outputs;
+  filterDims.insert(filterDims.begin(), l.attr(groups));
+  Dims outDims = {source[0], l.attr(groups), outputs};
   llvm::append_range(outDims, window.outputs);
   input = l.reshape(input, inputDims);
   filter = l.reshape(filter, filterDims);
@@ -164,7 +188,7 @@ Value onnxc::convolveGeneric(Lowering &l, Value input, Value filter,
         Scalars s{nested, l.loc};
         return s.accumulate(in[2], s.mul(in[0], in[1]));
       });
-  Dims dims = {source[0], l.attr(groups * outputs)};
+  Dims dims = {source[0], channels};
   llvm::append_range(dims, window.outputs);
   return l.reshape(result, dims);
 }
@@ -191,27 +215,27 @@ FailureOr<Convolution> onnxc::readConvolution(Lowering &l, OnnxNode n, Value x,
   Convolution c;
   c.rank = l.rank(x);
   c.groups = n.integer("group", 1);
-  auto shape = l.staticShape(w);
-  if (!shape)
-    return l.refuse("a filter whose dims are not constants is not supported "
-                    "yet");
-  if (c.rank < 3 || shape->size() != static_cast<size_t>(c.rank))
+  if (c.rank < 3 || l.rank(w) != c.rank)
     return l.refuse("input and filter must have the same rank of 3 or more");
+  int64_t outputs = l.staticDim(w, 0), inputs = l.staticDim(w, 1);
   int64_t channels = l.staticDim(x, 1);
-  if (c.groups < 1 || (*shape)[0] % c.groups != 0 || (*shape)[0] == 0 ||
-      (*shape)[1] == 0 || (channels >= 0 && channels != c.groups * (*shape)[1]))
+  if (c.groups < 1 || (outputs >= 0 && outputs % c.groups != 0) ||
+      outputs == 0 || inputs == 0 ||
+      (channels >= 0 && inputs >= 0 && channels != c.groups * inputs))
     return l.refuse("channels of input and filter do not fit the groups");
-  if (channels < 0)
-    return l.refuse("a channel dim that is not a constant is not supported "
-                    "yet");
-  ArrayRef<int64_t> kernelShape = ArrayRef(*shape).drop_front(2);
-  if (auto given = n.integers("kernel_shape");
-      given && !given->empty() && ArrayRef<int64_t>(*given) != kernelShape)
-    return l.refuse("kernel_shape does not fit the filter");
-  FailureOr<Window> window = readWindow(l, n, l.dims(x), kernelShape);
+  OpFoldResult groups = l.attr(c.groups);
+  Dims filter = l.dims(w), input = l.dims(x);
+  l.requireEqual(l.mul(l.floorDiv(filter[0], groups), groups), filter[0],
+                 "output channels that are a multiple of the groups");
+  l.requireEqual(input[1], l.mul(filter[1], groups),
+                 "the channels of the input");
+  FailureOr<Dims> kernel = kernelDims(l, n, w);
+  if (failed(kernel))
+    return failure();
+  FailureOr<Window> window = readWindow(l, n, input, *kernel);
   if (failed(window))
     return failure();
-  Dims outDims = {l.dims(x)[0], l.attr((*shape)[0])};
+  Dims outDims = {input[0], filter[0]};
   llvm::append_range(outDims, window->outputs);
   outDims = l.preferKnown(n.out(), outDims);
   window->outputs.assign(outDims.begin() + 2, outDims.end());
@@ -268,14 +292,27 @@ static Value volumeConvolution(Lowering &l, const Convolution &c, Value input,
   return l.transpose(result, {0, 2, 1, 3, 4});
 }
 
+Value onnxc::withChannels(Lowering &l, Value input, int64_t channels) {
+  auto type = cast<RankedTensorType>(input.getType());
+  if (!type.isDynamicDim(1))
+    return input;
+  SmallVector<int64_t> shape(type.getShape());
+  shape[1] = channels;
+  return tensor::CastOp::create(
+      l.b, l.loc, RankedTensorType::get(shape, type.getElementType()), input);
+}
+
 Value onnxc::convolution(Lowering &l, const Convolution &c, Value input,
                          const Filter &filter, Value bias) {
   const Window &window = c.window;
   Type element = elementOf(input);
   bool isFloat = isa<FloatType>(element);
-  if (c.rank == 5 && element.isF32())
+  bool isStatic = !ShapedType::isDynamicShape(filter.shape);
+  if (isStatic)
+    input = withChannels(l, input, c.groups * filter.shape[1]);
+  if (c.rank == 5 && element.isF32() && isStatic)
     return volumeConvolution(l, c, input, filter, bias);
-  if (c.rank > 4 || !(element.isF32() || element.isInteger(16))) {
+  if (c.rank > 4 || !isStatic || !(element.isF32() || element.isInteger(16))) {
     Type sum = isFloat ? element : sumType(l, element);
     Value tensor =
         filter.constant ? l.constantTensor(filter.constant) : filter.tensor;
@@ -323,12 +360,12 @@ static LogicalResult lowerConv(Lowering &l, OnnxNode n) {
   if (compute.isF32()) {
     filter = floatFilter(l, w);
   } else {
-    filter.shape = *l.staticShape(w);
+    filter.shape = filterShape(l, w);
     filter.element = element;
     filter.tensor = l.value(w);
   }
-  if (bias && l.staticDim(bias, 0) != filter.shape[0])
-    return l.refuse("the bias does not fit the filter");
+  if (bias)
+    l.requireEqual(l.dims(bias)[0], l.dims(w)[0], "the bias");
   Value result = convolution(
       l, *c, l.convert(l.value(x), element, compute), filter,
       bias ? l.convert(l.value(bias), l.elementType(bias), compute) : Value());

@@ -13,8 +13,10 @@ struct Samples {
   Value offset, mask; // as in ONNX; the mask may be null
   Type offsetType, maskType;
   Value height, width; // of the input
+  Value taps, columns; // of the kernel: all, and those side by side
+  Value channels;      // of the input, in one group of offsets
   const Window &window;
-  int64_t channels, offsetGroups;
+  int64_t offsetGroups;
 };
 } // namespace
 
@@ -24,15 +26,13 @@ static Value sampleTap(Lowering &l, Scalars &s, const Samples &from, Value n,
                        Value y, Value x, Value k, Value c) {
   Type f32 = s.b.getF32Type(), index = s.b.getIndexType();
   auto at = [&](int64_t value) { return s.integer(index, value); };
-  ArrayRef<int64_t> kernel = from.window.kernel;
   Value plane = k;
   if (from.offsetGroups > 1) {
-    Value group = arith::DivUIOp::create(s.b, s.loc, c,
-                                         at(from.channels / from.offsetGroups));
-    plane = s.add(s.mul(group, at(kernel[0] * kernel[1])), k);
+    Value group = arith::DivUIOp::create(s.b, s.loc, c, from.channels);
+    plane = s.add(s.mul(group, from.taps), k);
   }
-  Value tap[] = {arith::DivUIOp::create(s.b, s.loc, k, at(kernel[1])),
-                 arith::RemUIOp::create(s.b, s.loc, k, at(kernel[1]))};
+  Value tap[] = {arith::DivUIOp::create(s.b, s.loc, k, from.columns),
+                 arith::RemUIOp::create(s.b, s.loc, k, from.columns)};
   Value out[] = {y, x}, size[] = {from.height, from.width};
   // Of both axes: the lower pixel and the share of the upper.
   Value low[2], share[2];
@@ -84,51 +84,54 @@ static Value sampleTap(Lowering &l, Scalars &s, const Samples &from, Value n,
 
 /// The taps of every output pixel are sampled side by side,
 /// [n, out h, out w * taps, c]; over these the convolution is an ordinary one
-/// of unit height whose stride is its width.
+/// of unit height whose stride is its width. Where only a run tells the number
+/// of taps, they are the depth of a volume, [n, c, taps, out h, out w].
 static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
   Value x = n.in(0), w = n.in(1), offset = n.in(2), bias = n.in(3);
   Value mask = n.in(4);
-  auto shape = l.staticShape(w);
-  if (l.rank(x) != 4 || !shape || shape->size() != 4 || l.rank(offset) != 4 ||
+  if (l.rank(x) != 4 || l.rank(w) != 4 || l.rank(offset) != 4 ||
       (mask && l.rank(mask) != 4))
-    return l.refuse("only two spatial dims and a filter of constant dims are "
-                    "supported");
+    return l.refuse("only two spatial dims are supported");
   int64_t groups = n.integer("group", 1);
   int64_t offsetGroups = n.integer("offset_group", 1);
-  int64_t channels = l.staticDim(x, 1), taps = (*shape)[2] * (*shape)[3];
-  if (groups < 1 || (*shape)[0] < 1 || (*shape)[1] < 1 ||
-      (*shape)[0] % groups != 0 || channels != groups * (*shape)[1])
-    return l.refuse("channels of input and filter do not fit the groups");
-  if (offsetGroups < 1 || channels % offsetGroups != 0 ||
-      l.staticDim(offset, 1) != offsetGroups * taps * 2 ||
-      (mask && l.staticDim(mask, 1) != offsetGroups * taps))
-    return l.refuse("channels of offset or mask do not fit the filter");
-  if (bias && l.staticDim(bias, 0) != (*shape)[0])
-    return l.refuse("the bias does not fit the filter");
+  if (groups < 1 || offsetGroups < 1)
+    return l.refuse("group and offset_group must be positive");
+  Dims filterDims = l.dims(w), source = l.dims(x);
+  FailureOr<Dims> kernel = kernelDims(l, n, w);
+  if (failed(kernel))
+    return failure();
+  OpFoldResult taps = l.mul((*kernel)[0], (*kernel)[1]);
+  OpFoldResult outputs = l.floorDiv(filterDims[0], l.attr(groups));
+  OpFoldResult channels = l.floorDiv(source[1], l.attr(offsetGroups));
+  l.requireEqual(l.mul(outputs, l.attr(groups)), filterDims[0],
+                 "output channels that are a multiple of the groups");
+  l.requireEqual(source[1], l.mul(filterDims[1], l.attr(groups)),
+                 "the channels of the input");
+  l.requireEqual(l.mul(channels, l.attr(offsetGroups)), source[1],
+                 "channels that are a multiple of the groups of offsets");
+  OpFoldResult planes = l.mul(taps, l.attr(offsetGroups));
+  l.requireEqual(l.dims(offset)[1], l.mul(planes, l.attr(2)),
+                 "the channels of the offsets");
+  if (mask)
+    l.requireEqual(l.dims(mask)[1], planes, "the channels of the mask");
+  if (bias)
+    l.requireEqual(l.dims(bias)[0], filterDims[0], "the bias");
   Type element = l.elementType(x), f32 = l.b.getF32Type();
   if (!element.isF32() && !element.isF16() && !element.isBF16())
     return l.refuse("this element type is not supported yet");
-  ArrayRef<int64_t> kernel = ArrayRef(*shape).drop_front(2);
-  if (auto given = n.integers("kernel_shape");
-      given && !given->empty() && ArrayRef<int64_t>(*given) != kernel)
-    return l.refuse("kernel_shape does not fit the filter");
-  FailureOr<Window> window = readWindow(l, n, l.dims(x), kernel);
+  FailureOr<Window> window = readWindow(l, n, source, *kernel);
   if (failed(window))
     return failure();
 
-  // Operands that disagree are not read outside.
-  Dims source = l.dims(x);
-  Dims outputs = {source[0], window->outputs[0], window->outputs[1]};
-  for (Value onnx : {offset, mask}) {
-    if (!onnx)
-      continue;
-    Dims dims = l.dims(onnx);
-    outputs = {l.min(outputs[0], dims[0]), l.min(outputs[1], dims[2]),
-               l.min(outputs[2], dims[3])};
-  }
-  Dims known = l.preferKnown(
-      n.out(), {outputs[0], l.attr((*shape)[0]), outputs[1], outputs[2]});
-  outputs = {known[0], known[2], known[3]};
+  Dims result =
+      l.preferKnown(n.out(), {source[0], filterDims[0], window->outputs[0],
+                              window->outputs[1]});
+  OpFoldResult batch = result[0], height = result[2], width = result[3];
+  for (Value onnx : {offset, mask})
+    for (int64_t axis : {0, 2, 3})
+      if (onnx)
+        l.requireEqual(l.dims(onnx)[axis], result[axis],
+                       "dim " + Twine(axis) + " of offset or mask");
   Samples samples{toChannelsLast(l, l.convert(l.value(x), element, f32)),
                   l.value(offset),
                   mask ? l.value(mask) : Value(),
@@ -136,30 +139,48 @@ static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
                   mask ? l.elementType(mask) : Type(),
                   l.index(source[2]),
                   l.index(source[3]),
+                  l.index(taps),
+                  l.index((*kernel)[1]),
+                  l.index(channels),
                   *window,
-                  channels,
                   offsetGroups};
-  Dims dims = {outputs[0], outputs[1], outputs[2], l.attr(taps),
-               l.attr(channels)};
+  Filter filter = floatFilter(l, w);
+  bool isStatic = !ShapedType::isDynamicShape(filter.shape);
+  Dims dims = {batch, height, width, taps, source[1]};
+  if (!isStatic)
+    dims = {batch, source[1], taps, height, width};
   Value columns = l.pull(f32, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
     Scalars s{nested, l.loc};
-    return sampleTap(l, s, samples, at[0], at[1], at[2], at[3], at[4]);
+    return isStatic
+               ? sampleTap(l, s, samples, at[0], at[1], at[2], at[3], at[4])
+               : sampleTap(l, s, samples, at[0], at[3], at[4], at[2], at[1]);
   });
-  columns =
-      l.reshape(columns, {outputs[0], outputs[1],
-                          l.mul(outputs[2], l.attr(taps)), l.attr(channels)});
   Convolution convolved;
-  convolved.rank = 4;
   convolved.groups = groups;
-  Dims none = {l.attr(0), l.attr(0)};
-  convolved.window = {{1, taps}, {1, taps}, {1, 1},
-                      none,      none,      {outputs[1], outputs[2]}};
-  Filter filter = floatFilter(l, w);
-  filter.shape = {(*shape)[0], (*shape)[1], 1, taps};
-  Value result = convolution(
-      l, convolved, fromChannelsLast(l, columns, 4), filter,
+  OpFoldResult zero = l.attr(0), one = l.attr(1);
+  if (isStatic) {
+    int64_t count = *getConstantIntValue(taps);
+    columns =
+        l.reshape(columns, {batch, height, l.mul(width, taps), source[1]});
+    columns = fromChannelsLast(l, columns, 4);
+    convolved.rank = 4;
+    convolved.window = {{1, count},   {1, count},   {1, 1},
+                        {zero, zero}, {zero, zero}, {height, width}};
+    filter.shape = {filter.shape[0], filter.shape[1], 1, count};
+  } else {
+    convolved.rank = 5;
+    convolved.window = {
+        {ShapedType::kDynamic, 1, 1}, {1, 1, 1},          {1, 1, 1},
+        {zero, zero, zero},           {zero, zero, zero}, {one, height, width}};
+    filter.tensor = l.reshape(filter.tensor,
+                              {filterDims[0], filterDims[1], taps, one, one});
+  }
+  Value sums = convolution(
+      l, convolved, columns, filter,
       bias ? l.convert(l.value(bias), l.elementType(bias), f32) : Value());
-  l.set(n.out(), l.convert(result, f32, element));
+  if (!isStatic)
+    sums = l.reshape(sums, result);
+  l.set(n.out(), l.convert(sums, f32, element));
   return success();
 }
 

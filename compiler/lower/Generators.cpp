@@ -1,6 +1,7 @@
 //===- Generators.cpp - Tensors made from shapes and numbers --------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/RunTimeAxes.h"
 #include "dialects/onnx/Elements.h"
 
 #include <cmath>
@@ -31,8 +32,13 @@ static LogicalResult lowerConstantOfShape(Lowering &l, OnnxNode n) {
 
 static LogicalResult lowerExpand(Lowering &l, OnnxNode n) {
   auto shape = l.elements(n.in(1));
-  if (!shape)
-    return l.refuse("a shape operand of unknown length is not supported yet");
+  if (!shape) {
+    // Of any length up to the result's rank.
+    Value all = padVector(l, n.in(1), l.rank(n.out()), 1, FillerSide::Before);
+    shape.emplace();
+    for (int64_t i = 0; i < l.rank(n.out()); ++i)
+      shape->push_back(getAsOpFoldResult(elementAt(l, all, l.attr(i))));
+  }
   Dims own = l.dims(n.in(0));
   size_t rank = std::max(own.size(), shape->size());
   Dims dims;

@@ -24,35 +24,18 @@ static FailureOr<Value> centred(Lowering &l, Value onnx, Value zero,
     return l.refuse("operands must have 8 bits");
   if (!zero)
     return l.convert(l.value(onnx), type, i16);
-  int64_t rank = l.rank(onnx);
-  Dims own = l.dims(zero);
   Dims dims = l.dims(onnx);
-  AffineMap map = parameterMap(l, zero, axis, rank);
-  if (own.size() == 1 && !isSingle(l, zero))
-    l.requireEqual(own[0], dims[axis], "the number of zero points");
-  if (own.size() > 1) {
-    if (static_cast<int64_t>(own.size()) != rank)
-      return l.refuse("a zero point's rank does not fit");
-    SmallVector<AffineExpr> exprs;
-    for (int64_t i = 0; i < rank; ++i) {
-      bool repeats = getConstantIntValue(own[i]) == 1;
-      exprs.push_back(repeats ? l.b.getAffineConstantExpr(0)
-                              : l.b.getAffineDimExpr(i));
-      if (!repeats)
-        l.requireEqual(own[i], dims[i],
-                       "dim " + Twine(i) + " of the zero points");
-    }
-    map = AffineMap::get(rank, 0, exprs, l.b.getContext());
-  }
+  if (l.rank(zero) > 1 && l.rank(zero) != l.rank(onnx))
+    return l.refuse("a zero point's rank does not fit");
   Type zeroType = l.elementType(zero);
-  return l.map(
-      i16, dims,
-      {{l.value(onnx), l.b.getMultiDimIdentityMap(rank)}, {l.value(zero), map}},
-      [&](OpBuilder &nested, ValueRange in) {
-        Scalars s{nested, l.loc};
-        return s.sub(s.convert(in[0], type, i16),
-                     s.convert(in[1], zeroType, i16));
-      });
+  return l.map(i16, dims,
+               {{l.value(onnx), l.b.getMultiDimIdentityMap(dims.size())},
+                parameterOf(l, zero, axis, dims)},
+               [&](OpBuilder &nested, ValueRange in) {
+                 Scalars s{nested, l.loc};
+                 return s.sub(s.convert(in[0], type, i16),
+                              s.convert(in[1], zeroType, i16));
+               });
 }
 
 /// A constant minus its zero point where that is a constant of i8: signed with
@@ -88,7 +71,7 @@ static ElementsAttr centredConstant(Lowering &l, Value onnx, Value zero) {
 
 static FailureOr<Filter> integerFilter(Lowering &l, Value onnx, Value zero) {
   Filter filter;
-  filter.shape = *l.staticShape(onnx);
+  filter.shape = filterShape(l, onnx);
   filter.constant = centredConstant(l, onnx, zero);
   filter.element = l.b.getI8Type();
   if (filter.constant)
@@ -156,24 +139,21 @@ struct Requantization {
 static FailureOr<Value> requantize(Lowering &l, Value sums,
                                    const Requantization &q, Type result,
                                    int64_t axis) {
-  if (!isSingle(l, q.xScale) || l.rank(q.wScale) > 1 ||
-      !isSingle(l, q.yScale) || (q.yZero && !isSingle(l, q.yZero)))
-    return l.refuse("scales other than one, or one for each output channel of "
-                    "the weights, are not supported yet");
+  for (Value parameter : {q.xScale, q.wScale, q.yScale, q.yZero})
+    if (parameter && l.rank(parameter) > 1)
+      return l.refuse("scales other than one, or one for each output channel "
+                      "of the weights, are not supported yet");
   Dims dims = l.sizes(sums);
-  int64_t rank = static_cast<int64_t>(dims.size());
-  if (l.rank(q.wScale) == 1 && !isSingle(l, q.wScale)) {
-    auto channels = getConstantIntValue(dims[axis]);
-    if (!channels || l.staticDim(q.wScale, 0) != *channels)
-      return l.refuse("the weights' scale does not fit the output's channels");
-  }
   SmallVector<MappedOperand> operands = {
-      {sums, l.b.getMultiDimIdentityMap(rank)}};
-  for (Value scale : {q.xScale, q.wScale, q.yScale})
-    operands.push_back({l.value(scale), parameterMap(l, scale, axis, rank)});
-  if (q.yZero)
-    operands.push_back(
-        {l.value(q.yZero), parameterMap(l, q.yZero, axis, rank)});
+      {sums, l.b.getMultiDimIdentityMap(dims.size())}};
+  // One for all, but for the weights' scale.
+  for (Value parameter : {q.xScale, q.wScale, q.yScale, q.yZero}) {
+    if (!parameter)
+      continue;
+    if (parameter != q.wScale && l.rank(parameter) == 1)
+      l.requireEqual(l.dims(parameter)[0], l.attr(1), "a number of scales");
+    operands.push_back(parameterOf(l, parameter, axis, dims));
+  }
   return l.map(
       signless(result), dims, operands, [&](OpBuilder &nested, ValueRange in) {
         Scalars s{nested, l.loc};
@@ -215,8 +195,8 @@ static LogicalResult lowerQLinearConv(Lowering &l, OnnxNode n) {
   FailureOr<Value> input = centred(l, x, n.in(2), 1);
   if (failed(filter) || failed(input))
     return failure();
-  if (bias && l.staticDim(bias, 0) != filter->shape[0])
-    return l.refuse("the bias does not fit the filter");
+  if (bias)
+    l.requireEqual(l.dims(bias)[0], l.dims(w)[0], "the bias");
   Value sums =
       convolution(l, *c, *input, *filter, bias ? l.value(bias) : Value());
   FailureOr<Value> result = requantize(

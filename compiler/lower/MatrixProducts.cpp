@@ -202,6 +202,30 @@ static LogicalResult lowerMatMul(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// C of a Gemm, which broadcasts to the product's `dims`; `known` are the dims
+/// that the result is known to have.
+static MappedOperand addendOf(Lowering &l, Value c, Type compute,
+                              const Dims &dims, const Dims &known) {
+  Dims own = l.dims(c);
+  size_t missing = 2 - own.size();
+  SmallVector<AffineExpr> exprs;
+  bool mayRepeat = false;
+  for (auto [i, dim] : llvm::enumerate(own)) {
+    bool isOne = getConstantIntValue(dim) == 1;
+    exprs.push_back(isOne ? l.b.getAffineConstantExpr(0)
+                          : l.b.getAffineDimExpr(missing + i));
+    mayRepeat |= !getConstantIntValue(dim) && dim != dims[missing + i] &&
+                 dim != known[missing + i];
+    if (!isOne && !mayRepeat)
+      l.requireEqual(dim, dims[missing + i], "dim " + Twine(i) + " of C");
+  }
+  // A dim that may be 1 at run time only is repeated beforehand.
+  Value tensor = mayRepeat ? l.broadcastTo(c, dims) : l.value(c);
+  AffineMap map = mayRepeat ? l.b.getMultiDimIdentityMap(2)
+                            : AffineMap::get(2, 0, exprs, l.b.getContext());
+  return {l.convert(tensor, l.elementType(c), compute), map};
+}
+
 static LogicalResult lowerGemm(Lowering &l, OnnxNode n) {
   Value a = n.in(0), w = n.in(1), c = n.in(2);
   bool transA = n.integer("transA", 0), transB = n.integer("transB", 0);
@@ -218,23 +242,7 @@ static LogicalResult lowerGemm(Lowering &l, OnnxNode n) {
   SmallVector<MappedOperand> operands = {
       {product, l.b.getMultiDimIdentityMap(2)}};
   if (c && beta != 0) {
-    Dims own = l.dims(c);
-    SmallVector<AffineExpr> exprs;
-    for (auto [i, dim] : llvm::enumerate(own))
-      exprs.push_back(getConstantIntValue(dim) == 1
-                          ? l.b.getAffineConstantExpr(0)
-                          : l.b.getAffineDimExpr(2 - own.size() + i));
-    for (auto [i, dim] : llvm::enumerate(own))
-      if (!getConstantIntValue(dim) && dim != dims[2 - own.size() + i] &&
-          l.dims(n.out())[2 - own.size() + i] != dim)
-        return l.refuse("a C whose symbolic dims may broadcast is not "
-                        "supported yet");
-    for (auto [i, dim] : llvm::enumerate(own))
-      if (getConstantIntValue(dim) != 1)
-        l.requireEqual(dim, dims[2 - own.size() + i],
-                       "dim " + Twine(i) + " of C");
-    Value tensor = l.convert(l.value(c), element, compute);
-    operands.push_back({tensor, AffineMap::get(2, 0, exprs, l.b.getContext())});
+    operands.push_back(addendOf(l, c, compute, dims, l.dims(n.out())));
   }
   if (operands.size() > 1 || alpha != 1)
     product =

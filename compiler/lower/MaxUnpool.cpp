@@ -18,7 +18,8 @@ static LogicalResult lowerMaxUnpool(Lowering &l, OnnxNode n) {
       static_cast<int64_t>(kernel->size()) != spatial ||
       l.rank(n.in(1)) != rank)
     return l.refuse("kernel_shape and indices must fit the input's rank");
-  FailureOr<Window> window = readWindow(l, n, l.dims(n.in(0)), *kernel);
+  FailureOr<Window> window = readWindow(
+      l, n, l.dims(n.in(0)), getAsIndexOpFoldResult(l.b.getContext(), *kernel));
   if (failed(window))
     return failure();
   Dims source = l.dims(n.in(0)), indexDims = l.dims(n.in(1));

@@ -308,12 +308,18 @@ static LogicalResult lowerInstanceNormalization(Lowering &l, OnnxNode n) {
 static LogicalResult lowerGroupNormalization(Lowering &l, OnnxNode n) {
   Value x = n.in(0);
   int64_t rank = l.rank(x), groups = n.integer("num_groups", 0);
-  int64_t channels = rank > 1 ? l.staticDim(x, 1) : -1;
-  if (groups < 1 || channels < 0 || channels % groups != 0)
-    return l.refuse("num_groups must divide a constant channel dim");
+  if (groups < 1 || rank < 2)
+    return l.refuse("num_groups must be positive, and the input have channels");
   Type element = l.elementType(x), compute = computeType(element);
   Dims dims = l.dims(x);
-  Dims grouped = {dims[0], l.attr(groups), l.attr(channels / groups)};
+  OpFoldResult size = l.floorDiv(dims[1], l.attr(groups));
+  l.requireEqual(l.mul(size, l.attr(groups)), dims[1],
+                 "channels that are a multiple of num_groups");
+  for (int i = 1; i <= 2; ++i)
+    requirePerChannel(l, n.in(i), dims[1]);
+  if (!l.refusal().empty())
+    return failure();
+  Dims grouped = {dims[0], l.attr(groups), size};
   llvm::append_range(grouped, ArrayRef(dims).drop_front(2));
   Value input = l.reshape(inType(l, x, compute), grouped);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank + 1));
@@ -324,13 +330,9 @@ static LogicalResult lowerGroupNormalization(Lowering &l, OnnxNode n) {
       rank + 1, 0, {l.b.getAffineDimExpr(1), l.b.getAffineDimExpr(2)},
       l.b.getContext());
   auto perChannel = [&](Value onnx) {
-    return MappedOperand{l.reshape(inType(l, onnx, compute),
-                                   {l.attr(groups), l.attr(channels / groups)}),
-                         channel};
+    return MappedOperand{
+        l.reshape(inType(l, onnx, compute), {l.attr(groups), size}), channel};
   };
-  if (l.staticDim(n.in(1), 0) != channels ||
-      l.staticDim(n.in(2), 0) != channels)
-    return l.refuse("scale and bias must have one element for each channel");
   Value result = normalize(l, input, axes, mean, inverse, perChannel(n.in(1)),
                            perChannel(n.in(2)));
   l.set(n.out(), l.convert(l.reshape(result, dims), compute, element));

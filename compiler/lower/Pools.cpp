@@ -88,7 +88,9 @@ static FailureOr<Window> poolWindow(Lowering &l, OnnxNode n) {
     return l.refuse("kernel_shape is missing");
   if (l.rank(n.in(0)) < 3)
     return l.refuse("the input must have rank 3 or more");
-  FailureOr<Window> window = readWindow(l, n, l.dims(n.in(0)), *kernelShape);
+  FailureOr<Window> window =
+      readWindow(l, n, l.dims(n.in(0)),
+                 getAsIndexOpFoldResult(l.b.getContext(), *kernelShape));
   if (failed(window))
     return failure();
   Dims dims = {l.dims(n.in(0))[0], l.dims(n.in(0))[1]};

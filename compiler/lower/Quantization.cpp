@@ -29,8 +29,9 @@ static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
   Granularity how;
   int64_t rank = l.rank(input);
   if (isSingle(l, scale)) {
-    if (zero && !isSingle(l, zero))
-      return l.refuse("the zero point has more elements than the scale");
+    if (zero)
+      for (OpFoldResult dim : l.dims(zero))
+        l.requireEqual(dim, l.attr(1), "the number of zero points");
     return how;
   }
   auto axis = normalizeAxis(n.integer("axis", 1), rank);
@@ -42,21 +43,41 @@ static FailureOr<Granularity> granularity(Lowering &l, OnnxNode n, Value input,
     return l.refuse("the scale's rank does not fit");
   if (zero && l.rank(zero) != l.rank(scale))
     return l.refuse("scale and zero point have different ranks");
-  int64_t blocks = how.block > 0 ? l.staticDim(scale, how.axis) : -1;
-  int64_t length = l.staticDim(input, how.axis);
-  if (how.block > 0 && (blocks < 0 || length < 0 ||
-                        llvm::divideCeilSigned(length, how.block) > blocks))
-    return l.refuse("the scale's blocks do not cover the input");
+  if (how.block <= 0)
+    return how;
+  Dims dims = l.dims(input);
+  dims[how.axis] = l.ceilDiv(dims[how.axis], l.attr(how.block));
+  for (Value parameter : {scale, zero})
+    if (parameter)
+      for (auto [blocks, least] : llvm::zip(l.dims(parameter), dims))
+        l.requireAtMost(least, blocks, "the blocks along a dim");
   return how;
 }
 
-AffineMap onnxc::parameterMap(Lowering &l, Value onnx, int64_t axis,
-                              int64_t rank) {
-  SmallVector<AffineExpr> exprs;
-  if (l.rank(onnx) == 1)
-    exprs.push_back(isSingle(l, onnx) ? l.b.getAffineConstantExpr(0)
-                                      : l.b.getAffineDimExpr(axis));
-  return AffineMap::get(rank, 0, exprs, l.b.getContext());
+MappedOperand onnxc::parameterOf(Lowering &l, Value onnx, int64_t axis,
+                                 ArrayRef<OpFoldResult> dims) {
+  Dims own = l.dims(onnx), wanted(dims);
+  AffineMap all = l.b.getMultiDimIdentityMap(dims.size());
+  if (own.size() < 2) {
+    wanted = own.empty() ? Dims() : Dims{dims[axis]};
+    all = all.getSubMap(own.empty() ? ArrayRef<unsigned>()
+                                    : ArrayRef<unsigned>(axis));
+  }
+  SmallVector<AffineExpr> exprs(all.getResults());
+  bool mayRepeat = false;
+  for (auto [i, dim] : llvm::enumerate(own)) {
+    if (getConstantIntValue(dim) == 1)
+      exprs[i] = l.b.getAffineConstantExpr(0);
+    else if (getConstantIntValue(dim))
+      l.requireEqual(dim, wanted[i], "a dim of the scale or zero point");
+    else
+      mayRepeat |= dim != wanted[i];
+  }
+  // A dim that may be 1 at run time only is repeated beforehand.
+  if (mayRepeat)
+    return {l.broadcastTo(onnx, wanted), all};
+  return {l.value(onnx),
+          AffineMap::get(dims.size(), 0, exprs, l.b.getContext())};
 }
 
 /// `body(element, scale, zero point)` for each element of `x`; without a zero
@@ -65,9 +86,9 @@ static Value
 withParameters(Lowering &l, Value x, Value scale, Value zero,
                const Granularity &how, Type result,
                llvm::function_ref<Value(Scalars &, ArrayRef<Value>)> body) {
-  Value input = l.value(x), scales = l.value(scale);
-  Value zeros = zero ? l.value(zero) : Value();
-  if (how.block > 0 && !isSingle(l, scale))
+  Value input = l.value(x);
+  if (how.block > 0 && !isSingle(l, scale)) {
+    Value scales = l.value(scale), zeros = zero ? l.value(zero) : Value();
     return l.pull(
         signless(result), l.dims(x),
         [&](OpBuilder &nested, ArrayRef<Value> at) {
@@ -84,13 +105,14 @@ withParameters(Lowering &l, Value x, Value scale, Value zero,
           return body(s, {extract(input, at), extract(scales, block),
                           extract(zeros, block)});
         });
-  int64_t rank = l.rank(x);
+  }
+  Dims dims = l.dims(x);
   SmallVector<MappedOperand> operands = {
-      {input, l.b.getMultiDimIdentityMap(rank)},
-      {scales, parameterMap(l, scale, how.axis, rank)}};
+      {input, l.b.getMultiDimIdentityMap(dims.size())},
+      parameterOf(l, scale, how.axis, dims)};
   if (zero)
-    operands.push_back({zeros, parameterMap(l, zero, how.axis, rank)});
-  return l.map(signless(result), l.dims(x), operands,
+    operands.push_back(parameterOf(l, zero, how.axis, dims));
+  return l.map(signless(result), dims, operands,
                [&](OpBuilder &nested, ValueRange in) {
                  Scalars s{nested, l.loc};
                  return body(s, {in[0], in[1], zero ? in[2] : Value()});

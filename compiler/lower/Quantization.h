@@ -10,10 +10,11 @@ namespace onnxc {
 /// Whether a scale or zero point is one number.
 bool isSingle(Lowering &l, mlir::Value onnx);
 
-/// How an element-wise operation of `rank` dims reads a scale or zero point:
-/// one number, or one for each index of dim `axis`.
-mlir::AffineMap parameterMap(Lowering &l, mlir::Value onnx, int64_t axis,
-                             int64_t rank);
+/// How an element-wise operation over `dims` reads a scale or zero point: one
+/// number, or one for each index of dim `axis`, or of full rank with dims that
+/// broadcast to `dims`. What does not fit fails, perhaps the run.
+MappedOperand parameterOf(Lowering &l, mlir::Value onnx, int64_t axis,
+                          llvm::ArrayRef<mlir::OpFoldResult> dims);
 
 /// saturate(round(x) + zero) for a float `x`; `zero`, of type `zeroType`, may
 /// be null. `result` is an integer type with its signedness. NaN gives the

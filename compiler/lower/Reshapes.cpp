@@ -125,6 +125,16 @@ static LogicalResult lowerRunTimeUnsqueeze(Lowering &l, OnnxNode n) {
   return reshapeTo(l, n, dims);
 }
 
+/// Squeeze of all dims of 1 where only a run tells which these are; the
+/// result's rank is known.
+static LogicalResult lowerSqueezeOfOnes(Lowering &l, OnnxNode n) {
+  Dims dims = l.dims(n.in(0));
+  SmallVector<Value> removed;
+  for (OpFoldResult dim : dims)
+    removed.push_back(equals(l, dim, 1));
+  return reshapeTo(l, n, dimsWithout(l, dims, removed, l.rank(n.out())));
+}
+
 static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   llvm::SmallBitVector removed(rank);
@@ -153,7 +163,7 @@ static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
       l.requireEqual(dim, l.attr(1), "dim " + Twine(axis));
   }
   if (static_cast<int64_t>(dims.size()) != l.rank(n.out()))
-    return l.refuse("which dims are 1 is not known");
+    return lowerSqueezeOfOnes(l, n);
   return reshapeTo(l, n, dims);
 }
 
@@ -238,12 +248,13 @@ static LogicalResult rearrangeBlocks(Lowering &l, OnnxNode n,
 
 static LogicalResult lowerDepthToSpace(Lowering &l, OnnxNode n) {
   int64_t block = n.integer("blocksize", 0);
-  int64_t channels = l.rank(n.in(0)) == 4 ? l.staticDim(n.in(0), 1) : -1;
-  if (block < 1 || block > INT16_MAX || channels < 0 ||
-      channels % (block * block) != 0)
-    return l.refuse("needs a blocksize that divides a constant channel dim");
+  if (block < 1 || block > INT16_MAX || l.rank(n.in(0)) != 4)
+    return l.refuse("needs a blocksize and an input of rank 4");
   Dims d = l.dims(n.in(0));
-  OpFoldResult b = l.attr(block), c = l.attr(channels / (block * block));
+  OpFoldResult b = l.attr(block), area = l.attr(block * block);
+  OpFoldResult c = l.floorDiv(d[1], area);
+  l.requireEqual(l.mul(c, area), d[1],
+                 "channels that are a multiple of the blocks' elements");
   Dims result = {d[0], c, l.mul(d[2], b), l.mul(d[3], b)};
   result = l.preferKnown(n.out(), result);
   if (n.string("mode", "DCR") == "CRD")

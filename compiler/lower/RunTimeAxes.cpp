@@ -39,6 +39,23 @@ SmallVector<Value> onnxc::axisFlags(Lowering &l, Value axes, int64_t rank) {
   return llvm::to_vector_of<Value>(loop.getResults());
 }
 
+Value onnxc::padVector(Lowering &l, Value vector, int64_t count, int64_t filler,
+                       FillerSide side) {
+  OpFoldResult all = l.attr(count), given = l.dims(vector)[0];
+  l.requireAtMost(given, all, "the number of elements of a vector");
+  Type element = signless(l.elementType(vector));
+  Value target = l.filled(element, {all}, numberAttr(element, filler));
+  bool isBehind = side == FillerSide::Behind;
+  return l.insertSlice(l.value(vector), target,
+                       {isBehind ? l.attr(0) : l.sub(all, given)}, {given},
+                       {l.attr(1)});
+}
+
+Value onnxc::elementAt(Lowering &l, Value tensor, OpFoldResult i) {
+  Value element = tensor::ExtractOp::create(l.b, l.loc, tensor, l.index(i));
+  return Scalars{l.b, l.loc}.toIndex(element);
+}
+
 Dims onnxc::dimsWithout(Lowering &l, ArrayRef<OpFoldResult> dims,
                         ArrayRef<Value> flags, int64_t rank) {
   Scalars s{l.b, l.loc};

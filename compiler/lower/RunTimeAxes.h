@@ -11,6 +11,15 @@ namespace onnxc {
 llvm::SmallVector<mlir::Value> axisFlags(Lowering &l, mlir::Value axes,
                                          int64_t rank);
 
+/// `vector`, an onnx value of any length up to `count`, as a tensor of
+/// `count` elements with `filler` before or behind those given.
+enum class FillerSide { Before, Behind };
+mlir::Value padVector(Lowering &l, mlir::Value vector, int64_t count,
+                      int64_t filler, FillerSide side);
+
+/// Element `i` of a lowered vector of integers.
+mlir::Value elementAt(Lowering &l, mlir::Value tensor, mlir::OpFoldResult i);
+
 /// The dims whose flags are not set, in order: there must be `rank` of them.
 Dims dimsWithout(Lowering &l, llvm::ArrayRef<mlir::OpFoldResult> dims,
                  llvm::ArrayRef<mlir::Value> flags, int64_t rank);

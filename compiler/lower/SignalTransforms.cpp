@@ -6,13 +6,31 @@
 using namespace mlir;
 using namespace onnxc;
 
-/// The number of parts, 1 or 2, in the last dim; 0, having refused, for others.
-static int64_t partsOf(Lowering &l, Value onnx) {
-  int64_t parts = l.staticDim(onnx, l.rank(onnx) - 1);
+namespace {
+/// Real numbers [..., 1], or complex ones [..., 2].
+struct Numbers {
+  Value tensor;
+  int64_t parts;
+};
+} // namespace
+
+/// The lowered `tensor` of an input: real numbers are complex ones without an
+/// imaginary part where only a run tells which they are.
+static FailureOr<Numbers> numbersOf(Lowering &l, Value onnx, Value tensor) {
+  int64_t rank = l.rank(onnx);
+  int64_t parts = rank > 0 ? l.staticDim(onnx, rank - 1) : 0;
   if (parts == 1 || parts == 2)
-    return parts;
-  (void)l.refuse("the last dim of the input must be known to be 1 or 2");
-  return 0;
+    return Numbers{tensor, parts};
+  if (parts >= 0)
+    return l.refuse("the last dim of the input must be 1 or 2");
+  Dims dims = l.dims(onnx);
+  l.requireAtLeast(dims.back(), 1, "the last dim of the input");
+  l.requireAtMost(dims.back(), l.attr(2), "the last dim of the input");
+  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+  Dims both = dims, zeros(rank, l.attr(0)), ones(rank, l.attr(1));
+  both.back() = l.attr(2);
+  Value target = l.filled(element, both, numberAttr(element, 0));
+  return Numbers{l.insertSlice(tensor, target, zeros, dims, ones), 2};
 }
 
 /// The first `size` samples of [rows, samples, parts], zeros behind.
@@ -211,11 +229,13 @@ static LogicalResult lowerDft(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(input);
   DftOptions options{n.integer("inverse", 0) != 0,
                      n.integer("onesided", 0) != 0};
-  int64_t parts = partsOf(l, input);
-  if (!parts)
-    return failure();
   Type element = l.elementType(input), compute = computeType(element);
-  Value x = l.convert(l.value(input), element, compute), y;
+  FailureOr<Numbers> numbers =
+      numbersOf(l, input, l.convert(l.value(input), element, compute));
+  if (failed(numbers))
+    return failure();
+  Value x = numbers->tensor, y;
+  int64_t parts = numbers->parts;
   auto given = n.in(2) ? l.integers(n.in(2)) : SmallVector<int64_t>{-2};
   if (given) {
     auto axis = given->size() == 1 ? normalizeAxis((*given)[0], rank)
@@ -240,14 +260,22 @@ static LogicalResult lowerStft(Lowering &l, OnnxNode n) {
     return l.refuse("the signal must have rank 2 or 3");
   if (window && l.rank(window) != 1)
     return l.refuse("the window must have rank 1");
-  int64_t parts = rank == 2 ? 1 : partsOf(l, signal);
-  if (!parts)
-    return failure();
   bool oneSided = n.integer("onesided", 1);
-  if (oneSided && parts == 2)
-    return l.refuse("a complex signal has no one-sided spectrum");
-  Value samples = l.convert(l.value(signal), element, compute);
   Dims dims = l.dims(signal);
+  if (oneSided && rank == 3)
+    l.requireEqual(dims[2], l.attr(1),
+                   "the parts of a signal with a one-sided spectrum");
+  if (!l.refusal().empty())
+    return failure();
+  Numbers numbers{l.convert(l.value(signal), element, compute), 1};
+  if (rank == 3 && !oneSided) {
+    FailureOr<Numbers> given = numbersOf(l, signal, numbers.tensor);
+    if (failed(given))
+      return failure();
+    numbers = *given;
+  }
+  Value samples = numbers.tensor;
+  int64_t parts = numbers.parts;
   OpFoldResult step = scalarSize(l, n.in(1)), size = dims[1];
   if (n.in(3))
     size = scalarSize(l, n.in(3));

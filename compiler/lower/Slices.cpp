@@ -1,12 +1,16 @@
 //===- Slices.cpp - Slice, Split, Concat, Pad -----------------------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/RunTimeAxes.h"
 #include "compiler/lower/Window.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace onnxc;
+
+/// No dim is longer; arithmetic with steps cut to it cannot overflow.
+static constexpr int64_t longestStep = int64_t(1) << 40;
 
 /// A start or end that counts from the end when negative.
 static OpFoldResult fromEnd(Lowering &l, OpFoldResult at, OpFoldResult size) {
@@ -24,45 +28,80 @@ static OpFoldResult clampTo(Lowering &l, OpFoldResult x, OpFoldResult low,
   return l.max(l.min(x, high), low);
 }
 
+namespace {
+/// One axis of a Slice whose numbers only a run tells.
+struct SlicedAxis {
+  OpFoldResult axis, start, end, step;
+  Value isGiven; // null when it is
+};
+} // namespace
+
+/// The axes of a Slice. Vectors of unknown length have no more elements than
+/// the input has dims, and all the same number.
+static FailureOr<SmallVector<SlicedAxis>> slicedAxes(Lowering &l, OnnxNode n) {
+  auto starts = l.elements(n.in(1));
+  int64_t count = starts ? starts->size() : l.rank(n.in(0));
+  OpFoldResult given = l.dims(n.in(1))[0];
+  SmallVector<SlicedAxis> result(count);
+  for (auto [i, sliced] : llvm::enumerate(result)) {
+    sliced = {l.attr(static_cast<int64_t>(i)), {}, {}, l.attr(1), nullptr};
+    if (!starts)
+      sliced.isGiven = Scalars{l.b, l.loc}.compare(
+          Comparison::Less, l.index(static_cast<int64_t>(i)), l.index(given),
+          false);
+  }
+  std::pair<unsigned, OpFoldResult SlicedAxis::*> operands[] = {
+      {1, &SlicedAxis::start},
+      {2, &SlicedAxis::end},
+      {3, &SlicedAxis::axis},
+      {4, &SlicedAxis::step}};
+  for (auto [operand, member] : operands) {
+    Value vector = n.in(operand);
+    if (!vector)
+      continue;
+    l.requireEqual(l.dims(vector)[0], given, "the number of axes");
+    auto elements = starts ? l.elements(vector) : std::nullopt;
+    if (starts && (!elements || elements->size() != starts->size()))
+      return l.refuse("starts, ends, axes and steps differ in length");
+    // No element that is not given is used; 1 is good for a step.
+    Value all = elements ? Value()
+                         : padVector(l, vector, count, operand == 4 ? 1 : 0,
+                                     FillerSide::Behind);
+    for (auto [i, sliced] : llvm::enumerate(result))
+      sliced.*member = elements ? (*elements)[i]
+                                : getAsOpFoldResult(elementAt(
+                                      l, all, l.attr(static_cast<int64_t>(i))));
+  }
+  return result;
+}
+
 /// Slice where the axes or steps are known at run time only.
-static LogicalResult lowerSliceDynamic(Lowering &l, OnnxNode n, Dims starts,
-                                       Dims ends) {
-  int64_t rank = l.rank(n.in(0)), count = starts.size();
-  Dims axes, steps;
-  for (int64_t i = 0; i < count; ++i) {
-    axes.push_back(l.attr(i));
-    steps.push_back(l.attr(1));
-  }
-  auto read = [&](unsigned operand, Dims &into) {
-    if (!n.in(operand))
-      return true;
-    auto given = l.elements(n.in(operand));
-    if (!given || given->size() != starts.size())
-      return false;
-    into = *given;
-    return true;
-  };
-  if (!read(3, axes) || !read(4, steps))
-    return l.refuse("axes and steps must be as many as starts");
-  for (OpFoldResult step : steps) {
-    Scalars s{l.b, l.loc};
-    l.require(s.compare(Comparison::NotEqual, l.index(step), l.index(0), false),
+static LogicalResult lowerSliceDynamic(Lowering &l, OnnxNode n) {
+  int64_t rank = l.rank(n.in(0));
+  FailureOr<SmallVector<SlicedAxis>> axes = slicedAxes(l, n);
+  if (failed(axes))
+    return failure();
+  Scalars s{l.b, l.loc};
+  for (const SlicedAxis &sliced : *axes) {
+    l.require(s.compare(Comparison::NotEqual, l.index(sliced.step), l.index(0),
+                        false),
               "a step is 0");
+    l.requireIndex(sliced.axis, l.attr(rank), "an axis");
   }
-  for (OpFoldResult axis : axes)
-    l.requireIndex(axis, l.attr(rank), "an axis");
   Dims source = l.dims(n.in(0)), sizes = source;
   SmallVector<Value> first(rank, l.index(0)), step(rank, l.index(1));
-  Scalars s{l.b, l.loc};
   for (int64_t axis = 0; axis < rank; ++axis) {
     Value size = l.index(source[axis]), zero = l.index(0), one = l.index(1);
     Value last = s.sub(size, one);
-    for (int64_t i = 0; i < count; ++i) {
-      Value given = l.index(axes[i]);
+    for (const SlicedAxis &sliced : *axes) {
+      Value given = l.index(sliced.axis);
       Value here = s.logicalOr(
           s.compare(Comparison::Equal, given, l.index(axis), false),
           s.compare(Comparison::Equal, given, l.index(axis - rank), false));
-      Value by = l.index(steps[i]);
+      if (sliced.isGiven)
+        here = s.logicalAnd(here, sliced.isGiven);
+      Value by = l.index(
+          clampTo(l, sliced.step, l.attr(-longestStep), l.attr(longestStep)));
       Value forwards = s.compare(Comparison::Greater, by, zero, false);
       Value low = s.select(forwards, zero, l.index(-1));
       Value high = s.select(forwards, size, last);
@@ -70,7 +109,7 @@ static LogicalResult lowerSliceDynamic(Lowering &l, OnnxNode n, Dims starts,
         Value x = l.index(fromEnd(l, at, source[axis]));
         return s.max(s.min(x, high, false), low, false);
       };
-      Value start = clamped(starts[i]), end = clamped(ends[i]);
+      Value start = clamped(sliced.start), end = clamped(sliced.end);
       Value length = s.select(forwards, s.sub(end, start), s.sub(start, end));
       Value stride = s.select(forwards, by, s.sub(zero, by));
       Value steps = arith::CeilDivSIOp::create(
@@ -100,10 +139,9 @@ static LogicalResult lowerSlice(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   int64_t rank = l.rank(input);
   auto starts = l.elements(n.in(1)), ends = l.elements(n.in(2));
-  if (!starts || !ends || starts->size() != ends->size())
-    return l.refuse("starts or ends of unknown length are not supported yet");
-  if ((n.in(3) && !l.integers(n.in(3))) || (n.in(4) && !l.integers(n.in(4))))
-    return lowerSliceDynamic(l, n, *starts, *ends);
+  if (!starts || !ends || (n.in(3) && !l.integers(n.in(3))) ||
+      (n.in(4) && !l.integers(n.in(4))))
+    return lowerSliceDynamic(l, n);
   SmallVector<int64_t> axes = llvm::to_vector(
       llvm::seq<int64_t>(0, static_cast<int64_t>(starts->size())));
   if (n.in(3))
@@ -111,7 +149,8 @@ static LogicalResult lowerSlice(Lowering &l, OnnxNode n) {
   SmallVector<int64_t> steps(starts->size(), 1);
   if (n.in(4))
     steps = *l.integers(n.in(4));
-  if (axes.size() != starts->size() || steps.size() != starts->size())
+  if (ends->size() != starts->size() || axes.size() != starts->size() ||
+      steps.size() != starts->size())
     return l.refuse("starts, ends, axes and steps differ in length");
   Dims source = l.dims(input), sizes = source;
   Dims offsets(rank, l.attr(0)), strides(rank, l.attr(1));
@@ -123,8 +162,7 @@ static LogicalResult lowerSlice(Lowering &l, OnnxNode n) {
     int64_t step = steps[i];
     if (step == 0)
       return l.refuse("a step is 0");
-    // No dim is longer, and the arithmetic below cannot overflow.
-    step = std::clamp<int64_t>(step, -(int64_t(1) << 40), int64_t(1) << 40);
+    step = std::clamp<int64_t>(step, -longestStep, longestStep);
     OpFoldResult size = source[*axis];
     OpFoldResult start = fromEnd(l, (*starts)[i], size);
     OpFoldResult end = fromEnd(l, (*ends)[i], size);
@@ -270,25 +308,31 @@ static Value padSource(Scalars &s, StringRef mode, Value at, Value size) {
   return s.min(phase, s.sub(period, phase), false);
 }
 
-/// The pads of all axes where only a run tells which axes those given are of.
-static Dims padsOfAllAxes(Lowering &l, ArrayRef<OpFoldResult> pads,
-                          ArrayRef<OpFoldResult> axes, int64_t rank) {
+/// The pads of all axes where only a run tells which axes those given are of,
+/// or how many.
+static Dims padsOfAllAxes(Lowering &l, Value pads, Value axes, int64_t rank) {
   Scalars s{l.b, l.loc};
+  OpFoldResult count = l.dims(axes)[0];
+  l.requireEqual(l.dims(pads)[0], l.mul(count, l.attr(2)),
+                 "the number of pads");
+  Value allAxes = padVector(l, axes, rank, 0, FillerSide::Behind);
+  Value allPads = padVector(l, pads, 2 * rank, 0, FillerSide::Behind);
   Dims result(2 * rank, l.attr(0));
-  for (size_t i = 0; i < axes.size(); ++i) {
-    OpFoldResult axis = axes[i];
+  for (int64_t i = 0; i < rank; ++i) {
+    Value axis = elementAt(l, allAxes, l.attr(i));
     l.requireIndex(axis, l.attr(rank), "an axis");
+    Value given =
+        s.compare(Comparison::Less, l.index(i), l.index(count), false);
+    OpFoldResult before = elementAt(l, allPads, l.attr(i));
+    OpFoldResult after = elementAt(l, allPads, l.add(l.attr(i), count));
     for (int64_t d = 0; d < rank; ++d) {
       auto is = [&](int64_t alias) {
-        return s.compare(Comparison::Equal, l.index(axis), l.index(alias),
-                         false);
+        return s.compare(Comparison::Equal, axis, l.index(alias), false);
       };
-      Value here = s.logicalOr(is(d), is(d - rank));
-      for (bool isAfter : {false, true}) {
-        OpFoldResult &pad = result[isAfter ? d + rank : d];
-        OpFoldResult given = pads[isAfter ? i + axes.size() : i];
-        pad = getAsOpFoldResult(s.select(here, l.index(given), l.index(pad)));
-      }
+      Value here = s.logicalAnd(given, s.logicalOr(is(d), is(d - rank)));
+      for (auto [place, pad] : {std::pair(d, before), {d + rank, after}})
+        result[place] = getAsOpFoldResult(
+            s.select(here, l.index(pad), l.index(result[place])));
     }
   }
   return result;
@@ -300,15 +344,10 @@ static LogicalResult lowerPad(Lowering &l, OnnxNode n) {
   auto pads = l.elements(n.in(1));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   if (n.in(3)) {
-    auto given = l.elements(n.in(3));
-    if (!given)
-      return l.refuse("axes of unknown number are not supported yet");
     if (auto constants = l.integers(n.in(3)))
       axes = *constants;
-    else if (pads && pads->size() == 2 * given->size())
-      pads = padsOfAllAxes(l, *pads, *given, rank);
     else
-      pads.reset();
+      pads = padsOfAllAxes(l, n.in(1), n.in(3), rank);
   }
   if (!pads || pads->size() != 2 * axes.size())
     return l.refuse("pads of unknown or wrong length are not supported yet");

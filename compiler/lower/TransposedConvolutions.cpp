@@ -16,8 +16,11 @@ using namespace onnxc;
 
 namespace {
 struct Transposed {
-  int64_t groups, inputs, outputs; // channels per group
-  SmallVector<int64_t> kernel, strides, dilations, before, after, extra;
+  int64_t groups;
+  OpFoldResult inputs, outputs; // channels per group
+  SmallVector<int64_t> kernel;  // kDynamic where only a run tells
+  SmallVector<int64_t> strides, dilations, extra;
+  Dims extent, before, after; // of the kernel with dilations; pads
   Dims inputDims, outputDims; // spatial
 };
 } // namespace
@@ -26,21 +29,29 @@ struct Transposed {
 /// stride * (in - 1) + output_padding + extent - pads.
 static FailureOr<Transposed> readAttributes(Lowering &l, OnnxNode n) {
   Value x = n.in(0), w = n.in(1);
-  auto shape = l.staticShape(w);
-  if (!shape)
-    return l.refuse("a filter whose dims are not constants is not supported "
-                    "yet");
-  size_t rank = shape->size(), spatial = rank - 2;
-  if (rank < 3 || l.rank(x) != static_cast<int64_t>(rank))
+  Dims dims = l.dims(x), filter = l.dims(w);
+  size_t rank = filter.size(), spatial = rank - 2;
+  if (rank < 3 || dims.size() != rank)
     return l.refuse("input and filter must have the same rank of 3 or more");
   Transposed t;
   t.groups = n.integer("group", 1);
-  if (t.groups < 1 || (*shape)[0] % t.groups != 0 ||
-      l.staticDim(x, 1) != (*shape)[0] || (*shape)[1] == 0 || (*shape)[0] == 0)
+  OpFoldResult groups = l.attr(t.groups);
+  if (t.groups < 1 || getConstantIntValue(filter[0]) == 0 ||
+      getConstantIntValue(filter[1]) == 0)
     return l.refuse("channels of input and filter do not fit the groups");
-  t.inputs = (*shape)[0] / t.groups;
-  t.outputs = (*shape)[1];
-  t.kernel.assign(shape->begin() + 2, shape->end());
+  t.inputs = l.floorDiv(filter[0], groups);
+  t.outputs = filter[1];
+  l.requireEqual(l.mul(t.inputs, groups), filter[0],
+                 "input channels that are a multiple of the groups");
+  l.requireEqual(dims[1], filter[0], "the channels of the input");
+  FailureOr<Dims> kernel = kernelDims(l, n, w);
+  if (failed(kernel))
+    return failure();
+  for (OpFoldResult size : *kernel) {
+    l.requireAtLeast(size, 1, "a dim of the kernel");
+    t.kernel.push_back(
+        getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  }
   SmallVector<int64_t> ones(spatial, 1), zeros(spatial, 0);
   t.strides = n.integers("strides").value_or(ones);
   t.dilations = n.integers("dilations").value_or(ones);
@@ -50,50 +61,44 @@ static FailureOr<Transposed> readAttributes(Lowering &l, OnnxNode n) {
   if (t.strides.size() != spatial || t.dilations.size() != spatial ||
       t.extra.size() != spatial || pads.size() != 2 * spatial)
     return l.refuse("strides, dilations and pads do not fit the input's rank");
-  for (int64_t value : llvm::concat<int64_t>(t.strides, t.dilations, t.kernel))
+  for (int64_t value : llvm::concat<int64_t>(t.strides, t.dilations))
     if (value < 1 || value > INT32_MAX)
-      return l.refuse("strides, dilations and kernel must be positive");
+      return l.refuse("strides and dilations must be positive");
   StringRef autoPad = n.string("auto_pad", "NOTSET");
   bool same = autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER";
-  Dims dims = l.dims(x);
+  bool hasShape = shapeAttribute && !shapeAttribute->empty();
+  if (hasShape && shapeAttribute->size() < spatial)
+    return l.refuse("output_shape does not fit the input's rank");
   for (size_t i = 0; i < spatial; ++i) {
     OpFoldResult size = dims[i + 2];
-    int64_t extent = (t.kernel[i] - 1) * t.dilations[i] + 1;
+    OpFoldResult extent =
+        l.add(l.mul(l.sub((*kernel)[i], l.attr(1)), l.attr(t.dilations[i])),
+              l.attr(1));
+    OpFoldResult last = l.add(extent, l.attr(t.extra[i]));
     OpFoldResult full =
-        l.add(l.mul(l.sub(size, l.attr(1)), l.attr(t.strides[i])),
-              l.attr(extent + t.extra[i]));
-    int64_t before = autoPad == "VALID" ? 0 : pads[i];
-    int64_t after = autoPad == "VALID" ? 0 : pads[i + spatial];
-    if (same || (shapeAttribute && !shapeAttribute->empty())) {
-      int64_t total;
-      if (shapeAttribute && !shapeAttribute->empty()) {
-        auto constant = getConstantIntValue(full);
-        if (shapeAttribute->size() < spatial || !constant)
-          return l.refuse("output_shape with symbolic input dims is not "
-                          "supported yet");
-        total =
-            *constant - (*shapeAttribute)[shapeAttribute->size() - spatial + i];
-      } else {
-        // The output has stride * in elements.
-        total = extent + t.extra[i] - t.strides[i];
-      }
-      int64_t half = total >= 0 ? total / 2 : 0;
-      if (total < 0) {
-        before = 0;
-        after = total;
-      } else if (autoPad == "SAME_UPPER") {
-        before = half;
-        after = total - half;
-      } else {
-        before = total - half;
-        after = half;
-      }
+        l.add(l.mul(l.sub(size, l.attr(1)), l.attr(t.strides[i])), last);
+    OpFoldResult before = l.attr(autoPad == "VALID" ? 0 : pads[i]);
+    OpFoldResult after = l.attr(autoPad == "VALID" ? 0 : pads[i + spatial]);
+    if (same || hasShape) {
+      // With auto_pad the output has stride * in elements.
+      OpFoldResult total =
+          hasShape
+              ? l.sub(
+                    full,
+                    l.attr((
+                        *shapeAttribute)[shapeAttribute->size() - spatial + i]))
+              : l.sub(last, l.attr(t.strides[i]));
+      // What is missing is added behind.
+      OpFoldResult removed = l.max(total, l.attr(0));
+      OpFoldResult half = l.floorDiv(removed, l.attr(2));
+      before = autoPad == "SAME_UPPER" ? half : l.sub(removed, half);
+      after = l.sub(total, before);
     }
+    t.extent.push_back(extent);
     t.before.push_back(before);
     t.after.push_back(after);
     t.inputDims.push_back(size);
-    t.outputDims.push_back(
-        l.max(l.sub(full, l.attr(before + after)), l.attr(0)));
+    t.outputDims.push_back(l.max(l.sub(full, l.add(before, after)), l.attr(0)));
   }
   return t;
 }
@@ -101,17 +106,19 @@ static FailureOr<Transposed> readAttributes(Lowering &l, OnnxNode n) {
 /// Stride equals kernel, nothing padded or dilated: each input gives a block
 /// of outputs of its own, one matrix product.
 static bool isBlockwise(const Transposed &t) {
-  auto isZero = [](int64_t value) { return value == 0; };
+  auto isZero = [](OpFoldResult pad) { return getConstantIntValue(pad) == 0; };
   return t.groups == 1 && t.kernel == t.strides &&
          llvm::all_of(t.dilations, [](int64_t d) { return d == 1; }) &&
          llvm::all_of(t.before, isZero) && llvm::all_of(t.after, isZero) &&
-         llvm::all_of(t.extra, isZero);
+         llvm::all_of(t.extra, [](int64_t size) { return size == 0; });
 }
 
 /// [N, H, W, IC] to [N, H * KH, W * KW, OC] by a 1x1 convolution.
 static Value lowerBlockwise(Lowering &l, const Transposed &t, Value input,
                             Value onnxFilter, ElementsAttr constant) {
-  int64_t kh = t.kernel[0], kw = t.kernel[1], oc = t.outputs, ic = t.inputs;
+  int64_t kh = t.kernel[0], kw = t.kernel[1];
+  int64_t oc = *getConstantIntValue(t.outputs);
+  int64_t ic = *getConstantIntValue(t.inputs);
   int64_t columns = kh * kw * oc;
   Value filter;
   if (constant) {
@@ -168,26 +175,29 @@ static Value lowerByPhase(Lowering &l, const Transposed &t, Value input,
                           ElementsAttr constant) {
   Type f32 = l.b.getF32Type();
   Dims source = l.sizes(input);
-  int64_t channels = t.groups * t.outputs;
+  int64_t inputs = *getConstantIntValue(t.inputs);
+  int64_t outputs = *getConstantIntValue(t.outputs);
+  int64_t channels = t.groups * outputs;
   Value result = l.filled(
       f32, {source[0], t.outputDims[0], t.outputDims[1], l.attr(channels)},
       numberAttr(f32, 0));
   int64_t kh = t.kernel[0], kw = t.kernel[1];
   for (int64_t y = 0; y < t.strides[0]; ++y)
     for (int64_t x = 0; x < t.strides[1]; ++x) {
-      AxisPhase phases[2] = {
-          axisPhase(kh, t.strides[0], t.dilations[0], t.before[0], y),
-          axisPhase(kw, t.strides[1], t.dilations[1], t.before[1], x)};
+      AxisPhase phases[2] = {axisPhase(kh, t.strides[0], t.dilations[0],
+                                       *getConstantIntValue(t.before[0]), y),
+                             axisPhase(kw, t.strides[1], t.dilations[1],
+                                       *getConstantIntValue(t.before[1]), x)};
       if (phases[0].taps.empty() || phases[1].taps.empty())
         continue;
       int64_t rows = phases[0].taps.size(), columns = phases[1].taps.size();
       Value filter = l.rearrangedConstant(
-          constant, {t.groups, rows, columns, t.inputs, t.outputs},
+          constant, {t.groups, rows, columns, inputs, outputs},
           [&](ArrayRef<int64_t> at) {
-            int64_t ic = at[0] * t.inputs + at[3];
+            int64_t ic = at[0] * inputs + at[3];
             int64_t row = phases[0].taps[at[1]];
             int64_t column = phases[1].taps[at[2]];
-            return ((ic * t.outputs + at[4]) * kh + row) * kw + column;
+            return ((ic * outputs + at[4]) * kh + row) * kw + column;
           });
       // Output j of the phase reads inputs offsets[i] + j: pad or crop so
       // that the first tap of output 0 is row 0.
@@ -237,22 +247,26 @@ static Value lowerByInsertion(Lowering &l, Transposed t, Value input,
   Dims source = l.sizes(input);
   Dims spread = {source[0], source[1]}, strides = {l.attr(1), l.attr(1)};
   Dims offsets = {l.attr(0), l.attr(0)}, sizes = {source[0], source[1]};
+  Dims place = {l.attr(0), l.attr(0)};
   Window window;
   for (size_t i = 0; i < spatial; ++i) {
     // Room so that every output sees its taps: extent - 1 - before in front.
-    int64_t extent = (t.kernel[i] - 1) * t.dilations[i] + 1;
-    OpFoldResult length = l.add(t.outputDims[i], l.attr(extent - 1));
-    int64_t front = extent - 1 - t.before[i];
+    OpFoldResult reach = l.sub(t.extent[i], l.attr(1));
+    OpFoldResult stride = l.attr(t.strides[i]);
+    OpFoldResult length = l.add(t.outputDims[i], reach);
+    OpFoldResult front = l.sub(reach, t.before[i]);
     spread.push_back(length);
     // Crop inputs that no output sees.
-    int64_t skip = front < 0 ? llvm::divideCeilSigned(-front, t.strides[i]) : 0;
-    OpFoldResult skipped = l.min(l.attr(skip), source[i + 2]);
-    OpFoldResult begin = l.attr(front + skip * t.strides[i]);
+    OpFoldResult skip =
+        l.ceilDiv(l.max(l.sub(l.attr(0), front), l.attr(0)), stride);
+    OpFoldResult skipped = l.min(skip, source[i + 2]);
+    OpFoldResult begin = l.add(front, l.mul(skip, stride));
     OpFoldResult room =
-        l.max(l.ceilDiv(l.sub(length, begin), l.attr(t.strides[i])), l.attr(0));
+        l.max(l.ceilDiv(l.sub(length, begin), stride), l.attr(0));
     offsets.push_back(skipped);
     sizes.push_back(l.min(l.sub(source[i + 2], skipped), room));
-    strides.push_back(l.attr(t.strides[i]));
+    place.push_back(begin);
+    strides.push_back(stride);
     window.kernel.push_back(t.kernel[i]);
     window.strides.push_back(1);
     window.dilations.push_back(t.dilations[i]);
@@ -262,35 +276,30 @@ static Value lowerByInsertion(Lowering &l, Transposed t, Value input,
   }
   Dims ones(source.size(), l.attr(1));
   Value cropped = l.slice(input, offsets, sizes, ones);
-  Dims place = {l.attr(0), l.attr(0)};
-  for (size_t i = 0; i < spatial; ++i) {
-    int64_t extent = (t.kernel[i] - 1) * t.dilations[i] + 1;
-    int64_t front = extent - 1 - t.before[i];
-    int64_t skip = front < 0 ? llvm::divideCeilSigned(-front, t.strides[i]) : 0;
-    place.push_back(l.attr(front + skip * t.strides[i]));
-  }
   Value wide =
       l.insertSlice(cropped, l.filled(element, spread, numberAttr(element, 0)),
                     place, sizes, strides);
   // [G * IC, OC, K...] -> [G * OC, IC, K...] with each kernel axis reversed.
-  Dims filterDims = {l.attr(t.groups * t.outputs), l.attr(t.inputs)};
-  for (int64_t size : t.kernel)
-    filterDims.push_back(l.attr(size));
+  OpFoldResult channels = l.mul(l.attr(t.groups), t.outputs);
+  Dims filterDims = l.sizes(filter);
+  filterDims[0] = channels;
+  filterDims[1] = t.inputs;
+  Value outputs = l.index(t.outputs), inputs = l.index(t.inputs);
+  SmallVector<Value> last;
+  for (OpFoldResult size : ArrayRef(filterDims).drop_front(2))
+    last.push_back(l.index(l.sub(size, l.attr(1))));
   Value turned = l.pull(
       element, filterDims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
         Scalars s{nested, l.loc};
-        Type index = nested.getIndexType();
-        Value outputs = s.integer(index, t.outputs);
         Value group = arith::DivUIOp::create(nested, l.loc, at[0], outputs);
         Value oc = arith::RemUIOp::create(nested, l.loc, at[0], outputs);
-        SmallVector<Value> from = {
-            s.add(s.mul(group, s.integer(index, t.inputs)), at[1]), oc};
+        SmallVector<Value> from = {s.add(s.mul(group, inputs), at[1]), oc};
         for (size_t i = 0; i < spatial; ++i)
-          from.push_back(s.sub(s.integer(index, t.kernel[i] - 1), at[i + 2]));
+          from.push_back(s.sub(last[i], at[i + 2]));
         return tensor::ExtractOp::create(nested, l.loc, filter, from);
       });
-  Filter filterOf{{}, turned, {t.groups * t.outputs, t.inputs}, element};
-  llvm::append_range(filterOf.shape, t.kernel);
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(turned.getType()).getShape();
+  Filter filterOf{{}, turned, llvm::to_vector(shape), element};
   return convolution(l, {window, t.groups, static_cast<int64_t>(spatial) + 2},
                      wide, filterOf, /*bias=*/nullptr);
 }
@@ -301,10 +310,10 @@ static LogicalResult lowerConvTranspose(Lowering &l, OnnxNode n) {
     return failure();
   Transposed &t = *read;
   Value bias = n.in(2);
-  int64_t channels = t.groups * t.outputs;
-  if (bias && l.staticDim(bias, 0) != channels)
-    return l.refuse("the bias does not fit the filter");
-  Dims outDims = {l.dims(n.in(0))[0], l.attr(channels)};
+  OpFoldResult channels = l.mul(l.attr(t.groups), t.outputs);
+  if (bias)
+    l.requireEqual(l.dims(bias)[0], channels, "the bias");
+  Dims outDims = {l.dims(n.in(0))[0], channels};
   llvm::append_range(outDims, t.outputDims);
   outDims = l.preferKnown(n.out(), outDims);
   t.outputDims.assign(outDims.begin() + 2, outDims.end());
@@ -313,18 +322,24 @@ static LogicalResult lowerConvTranspose(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   Value input = l.convert(l.value(n.in(0)), element, compute);
   ElementsAttr constant = l.constant(n.in(1));
-  bool negativePads = llvm::any_of(llvm::concat<int64_t>(t.before, t.after),
-                                   [](int64_t p) { return p < 0; });
-  bool blockwise = isBlockwise(t) && rank == 4 && element.isF32();
-  bool byPhase = constant && rank <= 4 && element.isF32() && !negativePads;
+  bool isStatic = !ShapedType::isDynamicShape(filterShape(l, n.in(1)));
+  bool paddedByConstants = llvm::all_of(
+      llvm::concat<OpFoldResult>(t.before, t.after), [](OpFoldResult pad) {
+        return getConstantIntValue(pad).value_or(-1) >= 0;
+      });
+  bool isPicture = rank <= 4 && element.isF32() && isStatic;
+  bool blockwise = isBlockwise(t) && rank == 4 && isPicture;
+  bool byPhase = constant && isPicture && paddedByConstants;
   Value result;
+  if (isStatic)
+    input = withChannels(l, input, l.staticDim(n.in(1), 0));
   if (blockwise || byPhase) {
     input = toChannelsLast(l, input);
     if (rank == 3) {
       t.kernel.insert(t.kernel.begin(), 1);
       t.strides.insert(t.strides.begin(), 1);
       t.dilations.insert(t.dilations.begin(), 1);
-      t.before.insert(t.before.begin(), 0);
+      t.before.insert(t.before.begin(), l.attr(0));
       t.outputDims.insert(t.outputDims.begin(), l.attr(1));
     }
     result = blockwise ? lowerBlockwise(l, t, input,

@@ -24,10 +24,12 @@ bool Window::hasNoPads() const {
 
 FailureOr<Window> onnxc::readWindow(Lowering &l, OnnxNode n,
                                     ArrayRef<OpFoldResult> input,
-                                    ArrayRef<int64_t> kernel) {
+                                    ArrayRef<OpFoldResult> kernel) {
   size_t spatial = kernel.size();
   Window window;
-  window.kernel.assign(kernel.begin(), kernel.end());
+  for (OpFoldResult size : kernel)
+    window.kernel.push_back(
+        getConstantIntValue(size).value_or(ShapedType::kDynamic));
   SmallVector<int64_t> ones(spatial, 1);
   window.strides = n.integers("strides").value_or(ones);
   window.dilations = n.integers("dilations").value_or(ones);
@@ -41,10 +43,10 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, OnnxNode n,
                     "input's rank");
   for (size_t i = 0; i < spatial; ++i)
     if (window.strides[i] < 1 || window.dilations[i] < 1 ||
-        window.kernel[i] < 1 || pads[i] < 0 || pads[i + spatial] < 0 ||
-        window.strides[i] > INT32_MAX || window.dilations[i] > INT32_MAX ||
-        window.kernel[i] > INT32_MAX || pads[i] > INT32_MAX ||
-        pads[i + spatial] > INT32_MAX)
+        getConstantIntValue(kernel[i]).value_or(1) < 1 || pads[i] < 0 ||
+        pads[i + spatial] < 0 || window.strides[i] > INT32_MAX ||
+        window.dilations[i] > INT32_MAX || window.kernel[i] > INT32_MAX ||
+        pads[i] > INT32_MAX || pads[i + spatial] > INT32_MAX)
       return l.refuse("strides, dilations, kernel and pads must be positive "
                       "and below 2^31");
   StringRef autoPad = n.string("auto_pad", "NOTSET");
@@ -52,12 +54,15 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, OnnxNode n,
   for (size_t i = 0; i < spatial; ++i) {
     OpFoldResult size = input[i + 2];
     OpFoldResult stride = l.attr(window.strides[i]);
-    OpFoldResult extent = l.attr(window.extent(i));
+    l.requireAtLeast(kernel[i], 1, "a dim of the kernel");
+    OpFoldResult reach =
+        l.mul(l.sub(kernel[i], l.attr(1)), l.attr(window.dilations[i]));
+    OpFoldResult extent = l.add(reach, l.attr(1));
     if (autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER") {
       OpFoldResult count = l.ceilDiv(size, stride);
       OpFoldResult total =
           window.strides[i] == 1
-              ? l.attr(window.extent(i) - 1)
+              ? reach
               : l.max(
                     l.sub(l.add(l.mul(l.sub(count, l.attr(1)), stride), extent),
                           size),

@@ -9,13 +9,11 @@ namespace onnxc {
 /// The attributes of a sliding window over the spatial dims of an input
 /// [N, C, spatial...], and the dims that follow.
 struct Window {
+  /// `kernel` has ShapedType::kDynamic where only a run tells a filter's dim.
   llvm::SmallVector<int64_t> kernel, strides, dilations;
   Dims before, after, outputs;
 
   size_t spatial() const { return kernel.size(); }
-  int64_t extent(size_t axis) const {
-    return (kernel[axis] - 1) * dilations[axis] + 1;
-  }
   /// Whether all pads are constants.
   bool hasStaticPads() const;
   bool hasNoPads() const;
@@ -24,7 +22,7 @@ struct Window {
 /// Reads strides, dilations, pads, auto_pad and ceil_mode of a node.
 mlir::FailureOr<Window> readWindow(Lowering &l, OnnxNode n,
                                    llvm::ArrayRef<mlir::OpFoldResult> input,
-                                   llvm::ArrayRef<int64_t> kernel);
+                                   llvm::ArrayRef<mlir::OpFoldResult> kernel);
 
 /// Combines the taps of each window inside the input. `combine` gets the
 /// accumulator, the tap, and index values of its place in the input and in the
@@ -58,7 +56,8 @@ mlir::Value convolve(Lowering &l, mlir::Value input, mlir::Value filter,
                      llvm::ArrayRef<mlir::OpFoldResult> outputs);
 
 /// A convolution as linalg.generic on channels-first tensors of any rank and
-/// of one element type, which accumulates in that type.
+/// of one element type, which accumulates in that type. Any dim may be known at
+/// run time only.
 mlir::Value convolveGeneric(Lowering &l, mlir::Value input, mlir::Value filter,
                             const Window &window, int64_t groups);
 
