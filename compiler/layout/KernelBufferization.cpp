@@ -272,5 +272,9 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
         *context);
     kernel::RecurrenceOp::attachInterface<KernelModel<kernel::RecurrenceOp>>(
         *context);
+    kernel::TreeWalkOp::attachInterface<KernelModel<kernel::TreeWalkOp>>(
+        *context);
+    kernel::TreeScanOp::attachInterface<KernelModel<kernel::TreeScanOp>>(
+        *context);
   });
 }

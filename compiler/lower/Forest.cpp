@@ -1,13 +1,12 @@
-//===- Forest.cpp - Decision trees as tables ------------------------------===//
+//===- Forest.cpp - Decision trees from the attributes of a node ----------===//
 
 #include "compiler/lower/Forest.h"
-#include "compiler/lower/Scalars.h"
 #include "dialects/onnx/Elements.h"
 
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
 
 #include <cmath>
+#include <map>
 
 using namespace mlir;
 using namespace onnxc;
@@ -79,7 +78,11 @@ private:
   std::optional<int32_t> addTree(size_t root);
   int32_t leaf(size_t i);
   bool hasChild(size_t i, int64_t node);
-  int32_t compare(size_t i, double threshold);
+  int32_t compare(size_t i, double threshold, bool missingAbove);
+  int32_t isIn(size_t i, ArrayRef<double> members, bool isMissing);
+  /// The node for list element `i`, with the nodes below and above it; nullopt
+  /// when there is no such mode.
+  std::optional<int32_t> branch(size_t i, int32_t yes, int32_t no);
   bool refuse(const Twine &reason) {
     (void)l.refuse(reason);
     return false;
@@ -96,7 +99,8 @@ private:
   int64_t features, targets;
   DenseMap<Place, size_t> places;
   SmallVector<SmallVector<std::pair<int32_t, double>>> weightsOf;
-  size_t reached = 0; // nodes, in all trees
+  size_t reached = 0;                          // nodes, in all trees
+  std::map<std::vector<double>, int32_t> sets; // to their places in the forest
   Forest forest;
 };
 } // namespace
@@ -153,13 +157,69 @@ bool ForestReader::hasChild(size_t i, int64_t node) {
                 ", which does not exist");
 }
 
-int32_t ForestReader::compare(size_t i, double threshold) {
+int32_t ForestReader::compare(size_t i, double threshold, bool missingAbove) {
   forest.feature.push_back(static_cast<int32_t>(lists.features[i]));
   forest.threshold.push_back(threshold);
+  forest.missingAbove.push_back(missingAbove);
+  forest.set.push_back(-1);
   forest.below.push_back(0);
   forest.above.push_back(0);
-  forest.missing.push_back(0);
   return static_cast<int32_t>(forest.feature.size() - 1);
+}
+
+/// A node that goes above where the feature is one of `members`.
+int32_t ForestReader::isIn(size_t i, ArrayRef<double> members, bool isMissing) {
+  SmallVector<double> set;
+  for (double member : members)
+    if (!isFloat || static_cast<double>(static_cast<float>(member)) == member)
+      set.push_back(member);
+  auto [known, isNew] =
+      sets.try_emplace(std::vector<double>(set.begin(), set.end()),
+                       static_cast<int32_t>(forest.sets.size()));
+  if (isNew)
+    forest.sets.push_back(set);
+  int32_t at = compare(i, 0.5, isMissing);
+  forest.set[at] = known->second;
+  return at;
+}
+
+std::optional<int32_t> ForestReader::branch(size_t i, int32_t yes, int32_t no) {
+  StringRef mode = lists.modes[i];
+  double value = lists.values[i];
+  bool tracks = lists.tracks[i];
+  bool isStrict = mode == "BRANCH_LT" || mode == "BRANCH_GTE";
+  bool isLess = mode == "BRANCH_LEQ" || mode == "BRANCH_LT";
+  int32_t at;
+  if (isLess || mode == "BRANCH_GT" || mode == "BRANCH_GTE") {
+    // Where a feature that is less goes, where others, and whether NaN is one
+    // of those.
+    int32_t below = isLess ? yes : no, above = isLess ? no : yes;
+    bool missingAbove = isLess != tracks;
+    if (isStrict && value == -INFINITY) {
+      // Nothing is less: only NaN may go there.
+      at = isIn(i, {}, !missingAbove);
+      std::swap(below, above);
+    } else {
+      at = compare(i, floorTo(value, isFloat, isStrict), missingAbove);
+    }
+    forest.below[at] = below;
+    forest.above[at] = above;
+    return at;
+  }
+  if (mode == "BRANCH_NEQ") {
+    at = isIn(i, value, false); // NaN differs from any value.
+    std::swap(yes, no);
+  } else if (mode == "BRANCH_EQ") {
+    at = isIn(i, value, tracks);
+  } else if (mode == "BRANCH_MEMBER") {
+    at = isIn(i, lists.members.lookup(i), tracks);
+  } else {
+    refuse("mode '" + mode + "' is not supported yet");
+    return std::nullopt;
+  }
+  forest.below[at] = no;
+  forest.above[at] = yes;
+  return at;
 }
 
 /// Without recursion: a tree may be a chain of a million nodes.
@@ -198,47 +258,10 @@ std::optional<int32_t> ForestReader::addTree(size_t root) {
     }
     int32_t yes = done[places[{lists.trees[i], lists.whenTrue[i]}]];
     int32_t no = done[places[{lists.trees[i], lists.whenFalse[i]}]];
-    StringRef mode = lists.modes[i];
-    bool strict = mode == "BRANCH_LT" || mode == "BRANCH_GTE";
-    int32_t at = compare(i, floorTo(lists.values[i], isFloat, strict));
-    // NaN differs from any value.
-    forest.missing[at] = lists.tracks[i] || mode == "BRANCH_NEQ" ? yes : no;
-    auto branch = [&](int32_t node, int32_t below, int32_t above) {
-      forest.below[node] = below;
-      forest.above[node] = above;
-    };
-    if (mode == "BRANCH_LEQ" || mode == "BRANCH_LT") {
-      branch(at, yes, no);
-    } else if (mode == "BRANCH_GT" || mode == "BRANCH_GTE") {
-      branch(at, no, yes);
-    } else if (mode == "BRANCH_EQ" || mode == "BRANCH_NEQ") {
-      // Equal: not above the value, and not below it.
-      if (mode == "BRANCH_NEQ")
-        std::swap(yes, no);
-      int32_t second = compare(i, floorTo(lists.values[i], isFloat, true));
-      branch(second, no, yes);
-      branch(at, second, no);
-      forest.missing[second] = no; // never asked
-    } else if (mode == "BRANCH_MEMBER") {
-      // One comparison for equality after the other. The first decides on NaN.
-      SmallVector<double> members = lists.members.lookup(i);
-      int32_t rest = no;
-      for (double member : members) {
-        at = compare(i, floorTo(member, isFloat, false));
-        int32_t second = compare(i, floorTo(member, isFloat, true));
-        branch(second, rest, yes);
-        branch(at, second, rest);
-        forest.missing[second] = no; // never asked
-        forest.missing[at] = lists.tracks[i] ? yes : no;
-        rest = at;
-      }
-      if (members.empty())
-        branch(at, no, no);
-    } else {
-      refuse("mode '" + mode + "' is not supported yet");
+    std::optional<int32_t> at = branch(i, yes, no);
+    if (!at)
       return std::nullopt;
-    }
-    done[i] = at;
+    done[i] = *at;
   }
   return done[root];
 }
@@ -287,129 +310,4 @@ std::optional<Forest> onnxc::readForest(Lowering &l, ForestLists lists,
                                         int64_t targets) {
   return ForestReader(l, std::move(lists), element.isF32(), features, targets)
       .read();
-}
-
-//===----------------------------------------------------------------------===//
-// Walking
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// The tables as constant tensors, and reads of them.
-struct Tables {
-  Lowering &l;
-
-  Value integers(ArrayRef<int32_t> values) {
-    SmallVector<int32_t> list(values);
-    if (list.empty()) // of which nothing is read
-      list.push_back(0);
-    return l.constantTensor(DenseElementsAttr::get(
-        RankedTensorType::get({static_cast<int64_t>(list.size())},
-                              l.b.getI32Type()),
-        ArrayRef(list)));
-  }
-  Value reals(ArrayRef<double> values, Type element) {
-    SmallVector<Attribute> list;
-    for (double value : values)
-      list.push_back(FloatAttr::get(element, value));
-    if (list.empty())
-      list.push_back(FloatAttr::get(element, 0.0));
-    return l.constantTensor(DenseElementsAttr::get(
-        RankedTensorType::get({static_cast<int64_t>(list.size())}, element),
-        ArrayRef(list)));
-  }
-};
-} // namespace
-
-/// What a target's number is before its first weight.
-static TypedAttr startOf(Aggregation aggregation, Type element) {
-  if (aggregation == Aggregation::Sum)
-    return numberAttr(element, 0);
-  return aggregation == Aggregation::Least ? highestValue(element, false)
-                                           : lowestValue(element, false);
-}
-
-static Value aggregated(Scalars &s, Aggregation aggregation, Value x, Value y) {
-  switch (aggregation) {
-  case Aggregation::Sum:
-    return s.add(x, y);
-  case Aggregation::Least:
-    return s.min(x, y, false);
-  case Aggregation::Greatest:
-    return s.max(x, y, false);
-  }
-  llvm_unreachable("all aggregations are above");
-}
-
-Value onnxc::aggregateLeaves(Lowering &l, Value samples, const Forest &forest,
-                             int64_t targets, Aggregation aggregation) {
-  Type element = cast<RankedTensorType>(samples.getType()).getElementType();
-  Type i32 = l.b.getI32Type();
-  Tables tables{l};
-  Value feature = tables.integers(forest.feature);
-  Value threshold = tables.reals(forest.threshold, element);
-  Value below = tables.integers(forest.below);
-  Value above = tables.integers(forest.above);
-  Value missing = tables.integers(forest.missing);
-  Value roots = tables.integers(forest.roots);
-  Value leafBegin = tables.integers(forest.leafBegin);
-  Value target = tables.integers(forest.target);
-  Value weight = tables.reals(forest.weight, element);
-  auto read = [&](OpBuilder &b, Value table, ValueRange at) -> Value {
-    return tensor::ExtractOp::create(b, l.loc, table, at);
-  };
-
-  OpFoldResult count = l.sizes(samples)[0];
-  Value sums = l.filled(element, {count, l.attr(targets)},
-                        startOf(aggregation, element));
-  Value zero = l.index(0), one = l.index(1);
-  Value treeCount = l.index(static_cast<int64_t>(forest.roots.size()));
-  auto rows = scf::ForOp::create(
-      l.b, l.loc, zero, l.index(count), one, ValueRange{sums},
-      [&](OpBuilder &b, Location loc, Value row, ValueRange state) {
-        auto trees = scf::ForOp::create(
-            b, loc, zero, treeCount, one, state,
-            [&](OpBuilder &b, Location loc, Value tree, ValueRange state) {
-              Value root = read(b, roots, tree);
-              auto walk = scf::WhileOp::create(
-                  b, loc, TypeRange{i32}, ValueRange{root},
-                  [&](OpBuilder &b, Location loc, ValueRange at) {
-                    Scalars s{b, loc};
-                    Value isNode = s.compare(Comparison::GreaterOrEqual, at[0],
-                                             s.integer(i32, 0), false);
-                    scf::ConditionOp::create(b, loc, isNode, at);
-                  },
-                  [&](OpBuilder &b, Location loc, ValueRange at) {
-                    Scalars s{b, loc};
-                    Value node = s.toIndex(at[0]);
-                    Value column = s.toIndex(read(b, feature, node));
-                    Value x = read(b, samples, {row, column});
-                    Value isBelow = s.compare(Comparison::LessOrEqual, x,
-                                              read(b, threshold, node), false);
-                    Value next = s.select(isBelow, read(b, below, node),
-                                          read(b, above, node));
-                    next = s.select(s.isNaN(x), read(b, missing, node), next);
-                    scf::YieldOp::create(b, loc, next);
-                  });
-              Scalars s{b, loc};
-              Value leaf =
-                  s.toIndex(s.sub(s.integer(i32, -1), walk.getResult(0)));
-              Value begin = s.toIndex(read(b, leafBegin, leaf));
-              Value end = s.toIndex(read(b, leafBegin, s.add(leaf, one)));
-              auto leaves = scf::ForOp::create(
-                  b, loc, begin, end, one, state,
-                  [&](OpBuilder &b, Location loc, Value i, ValueRange state) {
-                    Scalars s{b, loc};
-                    Value to = s.toIndex(read(b, target, i));
-                    Value sum =
-                        aggregated(s, aggregation, read(b, state[0], {row, to}),
-                                   read(b, weight, i));
-                    Value next = tensor::InsertOp::create(b, loc, sum, state[0],
-                                                          ValueRange{row, to});
-                    scf::YieldOp::create(b, loc, next);
-                  });
-              scf::YieldOp::create(b, loc, leaves.getResults());
-            });
-        scf::YieldOp::create(b, loc, trees.getResults());
-      });
-  return rows.getResult(0);
 }

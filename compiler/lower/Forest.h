@@ -3,6 +3,7 @@
 #define ONNXC_COMPILER_LOWER_FOREST_H
 
 #include "compiler/lower/Lowering.h"
+#include "dialects/kernel/KernelDialect.h"
 
 namespace onnxc {
 
@@ -10,9 +11,13 @@ namespace onnxc {
 /// brought into the form `feature <= threshold`. A reference to a node is its
 /// position in the lists, or, where negative, ~reference is that of a leaf.
 struct Forest {
-  // One for each node that compares.
-  llvm::SmallVector<int32_t> feature, below, above, missing;
+  // One for each node that compares. Where `set` is not negative, 1 is compared
+  // in place of a feature that equals a member of it, otherwise 0.
+  llvm::SmallVector<int32_t> feature, set, below, above;
   llvm::SmallVector<double> threshold;
+  /// Whether NaN goes above (is a member).
+  llvm::SmallVector<bool> missingAbove;
+  llvm::SmallVector<llvm::SmallVector<double>> sets;
   // One for each tree.
   llvm::SmallVector<int32_t> roots;
   // Leaf i adds weights [leafBegin[i], leafBegin[i + 1]) to their targets.
@@ -52,14 +57,13 @@ std::optional<Forest> readForest(Lowering &l, ForestLists lists,
                                  mlir::Type element, int64_t features,
                                  int64_t targets);
 
-/// How the weights of a target become one number.
-enum class Aggregation { Sum, Least, Greatest };
-
 /// Of each row of `samples`, [N, F], the weights of the leaves that it comes
-/// to, aggregated: [N, targets]. Each target has one, unless it is a sum.
+/// to, aggregated: [N, targets] of the samples' type. Of a target that none is
+/// for: 0. Null, with a refusal, when there are more nodes or features than
+/// tables hold.
 mlir::Value aggregateLeaves(Lowering &l, mlir::Value samples,
                             const Forest &forest, int64_t targets,
-                            Aggregation aggregation);
+                            kernel::TreeAggregation aggregation);
 
 /// The numbers of FLOATS `name`, or of TENSOR `name`_as_tensor; empty where
 /// neither is given, nullopt where the tensor is no list of numbers.

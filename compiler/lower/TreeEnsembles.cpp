@@ -38,7 +38,8 @@ static Value plus(Lowering &l, Value sums, ArrayRef<double> base) {
 
 static std::optional<Ensemble>
 evaluate(Lowering &l, OnnxNode n, std::optional<ForestLists> lists,
-         int64_t targets, Aggregation aggregation = Aggregation::Sum) {
+         int64_t targets,
+         kernel::TreeAggregation aggregation = kernel::TreeAggregation::Sum) {
   if (!lists)
     return std::nullopt;
   Value x = n.in(0);
@@ -46,7 +47,7 @@ evaluate(Lowering &l, OnnxNode n, std::optional<ForestLists> lists,
   Type element = given.isF64() ? given : f32;
   int64_t rank = l.rank(x);
   int64_t features = rank > 0 ? l.staticDim(x, rank - 1) : -1;
-  if (features < 0) {
+  if (features < 0 || features > INT32_MAX / 2) {
     (void)l.refuse("the number of features must be static");
     return std::nullopt;
   }
@@ -58,17 +59,12 @@ evaluate(Lowering &l, OnnxNode n, std::optional<ForestLists> lists,
       readForest(l, std::move(*lists), element, features, targets);
   if (!forest)
     return std::nullopt;
-  if (aggregation != Aggregation::Sum)
-    for (int32_t i = 0; i < targets; ++i)
-      if (!forest->alwaysReaches(i)) {
-        (void)l.refuse("that some sample has no score for target " + Twine(i) +
-                       " is not supported yet");
-        return std::nullopt;
-      }
   Value samples = featureMatrix(l, x, element);
   if (!samples)
     return std::nullopt;
   Value sums = aggregateLeaves(l, samples, *forest, targets, aggregation);
+  if (!sums)
+    return std::nullopt;
   return Ensemble{std::move(*forest), sums};
 }
 
@@ -89,11 +85,11 @@ static Value inSingle(Lowering &l, Value tensor) {
                    l.b.getF32Type());
 }
 
-static std::optional<Aggregation> aggregationNamed(StringRef name) {
-  return llvm::StringSwitch<std::optional<Aggregation>>(name)
-      .Cases({"SUM", "AVERAGE"}, Aggregation::Sum)
-      .Case("MIN", Aggregation::Least)
-      .Case("MAX", Aggregation::Greatest)
+static std::optional<kernel::TreeAggregation> aggregationNamed(StringRef name) {
+  return llvm::StringSwitch<std::optional<kernel::TreeAggregation>>(name)
+      .Cases({"SUM", "AVERAGE"}, kernel::TreeAggregation::Sum)
+      .Case("MIN", kernel::TreeAggregation::Least)
+      .Case("MAX", kernel::TreeAggregation::Greatest)
       .Default(std::nullopt);
 }
 

@@ -145,6 +145,16 @@ void PadOp::getEffects(
   memrefEffects(*this, effects);
 }
 
+void TreeWalkOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
+
+void TreeScanOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
+
 void PadBorderOp::getEffects(
     SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
   memrefEffects(*this, effects);
@@ -574,4 +584,79 @@ LogicalResult RecurrenceOp::verify() {
     return failure();
   return verifyDims(*this, "room", getInits().back(),
                     {directions, batch, kept + 1, width});
+}
+
+//===----------------------------------------------------------------------===//
+// Decision trees
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A table of a tree op: how many dims, how wide the last (0: any), of what.
+struct Table {
+  StringRef name;
+  Value value;
+  int64_t rank, width;
+  Type element;
+};
+} // namespace
+
+template <typename OpTy>
+static LogicalResult verifyTrees(OpTy op, ArrayRef<Table> tables) {
+  auto samples = cast<ShapedType>(op.getSamples().getType());
+  auto init = cast<ShapedType>(op.getInit().getType());
+  Type element = samples.getElementType();
+  if (samples.getRank() != 2 || init.getRank() != 2 ||
+      !compatible(samples.getDimSize(0), init.getDimSize(0)))
+    return op.emitOpError("needs samples and sums of as many rows");
+  if ((!element.isF32() && !element.isF64()) ||
+      init.getElementType() != element)
+    return op.emitOpError("computes in f32 or f64");
+  if (init.isDynamicDim(1) || op.getWidth() < 1 ||
+      static_cast<int64_t>(op.getWidth()) > init.getDimSize(1))
+    return op.emitOpError("width must be from 1 to the number of targets");
+  for (const Table &table : tables) {
+    if (!table.value)
+      continue;
+    auto type = cast<ShapedType>(table.value.getType());
+    if (type.getRank() != table.rank || !type.hasStaticShape() ||
+        (table.width && type.getShape().back() != table.width) ||
+        type.getElementType() != table.element)
+      return op.emitOpError() << table.name << " has a wrong type";
+  }
+  return success();
+}
+
+LogicalResult TreeWalkOp::verify() {
+  Type element = getElementTypeOrSelf(getSamples());
+  Type i32 = IntegerType::get(getContext(), 32);
+  Type word = getElementTypeOrSelf(getNodes());
+  if (!word.isInteger(32) && !word.isInteger(64))
+    return emitOpError("nodes are of i32 or i64");
+  if (word.isInteger(32) && element.isF64())
+    return emitOpError("nodes of i32 hold no threshold of f64");
+  if (failed(verifyTrees(*this, {{"columns", getColumns(), 2, 3, i32},
+                                 {"nodes", getNodes(), 2, 2, word},
+                                 {"trees", getTrees(), 2, 3, i32},
+                                 {"weights", getWeights(), 1, 0, element},
+                                 {"members", getMembers(), 1, 0, element}})))
+    return failure();
+  if (!getWeights() && getWidth() != 1)
+    return emitOpError("leaves of several weights need a list of them");
+  if (cast<ShapedType>(getTrees().getType()).getDimSize(0) % walksAtATime)
+    return emitOpError("trees must come in eights");
+  return success();
+}
+
+LogicalResult TreeScanOp::verify() {
+  Type element = getElementTypeOrSelf(getSamples());
+  Type i16 = IntegerType::get(getContext(), 16);
+  Type i32 = IntegerType::get(getContext(), 32);
+  return verifyTrees(*this, {{"columns", getColumns(), 2, 3, i32},
+                             {"cuts", getCuts(), 1, 0, element},
+                             {"cut_begins", getCutBegins(), 1, 0, i32},
+                             {"updates", getUpdates(), 2, 4, i16},
+                             {"groups", getGroups(), 1, 0, i32},
+                             {"trees", getTrees(), 2, 3, i32},
+                             {"weights", getWeights(), 1, 0, element},
+                             {"members", getMembers(), 1, 0, element}});
 }

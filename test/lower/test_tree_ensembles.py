@@ -166,6 +166,61 @@ def test_classifiers(compiled) -> None:
     assert set(labels) == {3, 8}
 
 
+def test_rows_alone(compiled) -> None:
+    """Many rows go by another kernel than few: to the last bit the results are the same, in every mode. Trees are too
+    large for it (deep), have more than one weight at a leaf (targets), or more leaves than its groups."""
+    every = [*MODES]
+    cases = [
+        regressor("plain", Forest(500, 40, 5, every, tracks=True)),
+        regressor("targets", Forest(501, 20, 6, every, tracks=True), 9),
+        regressor("greatest", Forest(502, 20, 4, every, tracks=True), 3, aggregate_function="MAX"),
+        regressor("deep", Forest(503, 3, 13)),
+        regressor("doubles", Forest(504, 20, 5, every, tracks=True), source="d"),
+        classifier("classes", Forest(505, 20, 5), [1, 2, 3, 4, 5]),
+    ]
+    inputs = [("x", FLOAT), ("d", DOUBLE)]
+    for count in (300, 77, 11):
+        x = samples(506 + count, count, missing=True)
+        feeds = {"x": x, "d": x.astype(np.float64)}
+        check(compiled, cases, [feeds], inputs)
+        session = onnxc.InferenceSession(compiled(model_of(cases, inputs)))
+        whole = session.run(None, feeds)
+        for row in range(0, count, 7):
+            one = session.run(None, {name: rows[row : row + 1] for name, rows in feeds.items()})
+            for together, alone in zip(whole, one, strict=True):
+                np.testing.assert_array_equal(together[row : row + 1], alone)
+
+
+def test_many_features(compiled) -> None:
+    """More columns than ranks are kept of, and a tree that is too wide for 16-bit distances."""
+    random = np.random.default_rng(510)
+    features, depth = 700, 16
+    count = 2**depth - 1
+    branches = np.arange(count)
+    attributes = {
+        "nodes_treeids": [0] * (2 * count + 1),
+        "nodes_nodeids": list(range(2 * count + 1)),
+        "nodes_featureids": [*random.integers(0, features, count).tolist(), *([0] * (count + 1))],
+        "nodes_values": [*random.normal(size=count).astype(np.float32).tolist(), *([0.0] * (count + 1))],
+        "nodes_modes": ["BRANCH_LEQ"] * count + ["LEAF"] * (count + 1),
+        "nodes_truenodeids": [*(2 * branches + 1).tolist(), *([0] * (count + 1))],
+        "nodes_falsenodeids": [*(2 * branches + 2).tolist(), *([0] * (count + 1))],
+        "target_treeids": [0] * (count + 1),
+        "target_nodeids": list(range(count, 2 * count + 1)),
+        "target_ids": [0] * (count + 1),
+        "target_weights": random.normal(size=count + 1).astype(np.float32).tolist(),
+    }
+    node = helper.make_node("TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", n_targets=1, **attributes)
+    x = helper.make_tensor_value_info("x", FLOAT, ["N", features])
+    y = helper.make_tensor_value_info("y", FLOAT, ["N", 1])
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(helper.make_graph([node], "wide", [x], [y]), opset_imports=opsets, ir_version=9)
+    feeds = {"x": random.normal(size=(40, features)).astype(np.float32)}
+    reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (ours,), (theirs,) = onnxc.InferenceSession(compiled(model)).run(None, feeds), reference.run(None, feeds)
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def broken(**changes):
     attributes = Forest(100, 2, 2).attributes("target", [0], n_targets=1)
     for name, change in changes.items():

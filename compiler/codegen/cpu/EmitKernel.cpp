@@ -56,6 +56,12 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       .Case([&](kernel::RecurrenceOp recurrence) {
         return recurrenceExtent(code, recurrence, operands, target);
       })
+      .Case([&](kernel::TreeWalkOp walk) {
+        return treeWalkExtent(walk, operands);
+      })
+      .Case([&](kernel::TreeScanOp scan) {
+        return treeScanExtent(code, scan, operands);
+      })
       .Default(
           [&](Operation *) { return ParallelExtent{code.constant(1), 0}; });
 }
@@ -84,6 +90,8 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
       .Case([&](kernel::RecurrenceOp recurrence) {
         return emitRecurrence(recurrence, body);
       })
+      .Case([&](kernel::TreeWalkOp walk) { return emitTreeWalk(walk, body); })
+      .Case([&](kernel::TreeScanOp scan) { return emitTreeScan(scan, body); })
       .Default([](Operation *op) {
         return op->emitOpError("has no CPU code generator");
       });

@@ -16,7 +16,7 @@ bool onnxc::isKernel(Operation *op) {
              kernel::WinogradInputOp, kernel::WinogradConvOp,
              kernel::DepthwiseConvOp, kernel::SoftmaxOp, kernel::AttentionOp,
              kernel::RecurrenceOp, kernel::PoolOp, kernel::PadOp,
-             kernel::PadBorderOp>(op);
+             kernel::PadBorderOp, kernel::TreeWalkOp, kernel::TreeScanOp>(op);
 }
 
 bool onnxc::isLoopNest(Operation *op) {

@@ -65,6 +65,14 @@ ParallelExtent recurrenceExtent(Code &code, kernel::RecurrenceOp op,
                                 const Target &target);
 mlir::LogicalResult emitRecurrence(kernel::RecurrenceOp op, KernelBody &body);
 
+ParallelExtent treeWalkExtent(kernel::TreeWalkOp op,
+                              llvm::ArrayRef<BufferView> operands);
+mlir::LogicalResult emitTreeWalk(kernel::TreeWalkOp op, KernelBody &body);
+
+ParallelExtent treeScanExtent(Code &code, kernel::TreeScanOp op,
+                              llvm::ArrayRef<BufferView> operands);
+mlir::LogicalResult emitTreeScan(kernel::TreeScanOp op, KernelBody &body);
+
 /// What a size that only a run knows counts as in estimates.
 constexpr int64_t typicalSize = 64;
 

@@ -164,3 +164,30 @@ func.func @recurrence_room(%x: tensor<?x?x1x1x40xf32>, %w: tensor<1x1x40x40xf32>
   }
   return
 }
+
+// -----
+
+func.func @seven_trees(%x: tensor<?x5xf32>, %columns: tensor<4x3xi32>, %nodes: tensor<99x2xi32>, %roots: tensor<7x3xi32>, %init: tensor<?x1xf32>) {
+  // expected-error @+1 {{trees must come in eights}}
+  %0 = kernel.tree_walk sum ins(%x, %columns, %nodes, %roots : tensor<?x5xf32>, tensor<4x3xi32>, tensor<99x2xi32>, tensor<7x3xi32>)
+      outs(%init : tensor<?x1xf32>) {width = 1} -> tensor<?x1xf32>
+  return
+}
+
+// -----
+
+func.func @narrow_nodes(%x: tensor<?x5xf64>, %columns: tensor<4x3xi32>, %nodes: tensor<99x2xi32>, %roots: tensor<8x3xi32>, %init: tensor<?x1xf64>) {
+  // expected-error @+1 {{nodes of i32 hold no threshold of f64}}
+  %0 = kernel.tree_walk sum ins(%x, %columns, %nodes, %roots : tensor<?x5xf64>, tensor<4x3xi32>, tensor<99x2xi32>, tensor<8x3xi32>)
+      outs(%init : tensor<?x1xf64>) {width = 1} -> tensor<?x1xf64>
+  return
+}
+
+// -----
+
+func.func @wide_leaves(%x: tensor<?x5xf32>, %columns: tensor<4x3xi32>, %nodes: tensor<99x2xi32>, %roots: tensor<8x3xi32>, %init: tensor<?x2xf32>) {
+  // expected-error @+1 {{leaves of several weights need a list of them}}
+  %0 = kernel.tree_walk sum ins(%x, %columns, %nodes, %roots : tensor<?x5xf32>, tensor<4x3xi32>, tensor<99x2xi32>, tensor<8x3xi32>)
+      outs(%init : tensor<?x2xf32>) {width = 2} -> tensor<?x2xf32>
+  return
+}
