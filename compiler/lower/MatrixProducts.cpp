@@ -5,6 +5,8 @@
 #include "compiler/lower/Elementwise.h"
 #include "dialects/kernel/KernelDialect.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace onnxc;
 
@@ -236,6 +238,10 @@ static LogicalResult lowerGemm(Lowering &l, OnnxNode n) {
                       l.staticDim(w, transB ? 1 : 0)))
     return l.refuse("operands differ in the dim that is summed over");
   Type element = l.elementType(a), compute = computeType(element);
+  if (!isa<FloatType>(element) &&
+      (alpha != std::floor(alpha) || beta != std::floor(beta)))
+    return l.refuse("alpha and beta of integers must be whole numbers");
+  Type number = signless(compute);
   Value product = matmulTensors(l, operandOf(l, a, compute, transA, false),
                                 operandOf(l, w, compute, transB, true));
   Dims dims = l.sizes(product);
@@ -246,16 +252,16 @@ static LogicalResult lowerGemm(Lowering &l, OnnxNode n) {
   }
   if (operands.size() > 1 || alpha != 1)
     product =
-        l.map(compute, dims, operands, [&](OpBuilder &nested, ValueRange in) {
+        l.map(number, dims, operands, [&](OpBuilder &nested, ValueRange in) {
           Scalars s{nested, l.loc};
           Value result = in[0];
           if (alpha != 1)
-            result = s.mul(result, s.constant(compute, alpha));
+            result = s.mul(result, s.constant(number, alpha));
           if (in.size() < 2)
             return result;
           Value addend = in[1];
           if (beta != 1)
-            addend = s.mul(addend, s.constant(compute, beta));
+            addend = s.mul(addend, s.constant(number, beta));
           return s.add(result, addend);
         });
   l.set(n.out(), l.convert(product, compute, element));

@@ -275,7 +275,8 @@ static LogicalResult lowerLayerNormalization(Lowering &l, OnnxNode n,
     bias = {inType(l, n.in(2), compute),
             alignedRight(l, l.dims(n.in(2)), rank)};
   Value result = normalize(l, input, axes, average, inverse, scale, bias);
-  l.set(n.out(), l.convert(result, compute, element));
+  // Y has the type of the scale, which may be another than X's.
+  l.set(n.out(), l.convert(result, compute, l.elementType(n.out())));
   Value extras[2] = {average, inverse};
   for (int i = 1; mean && i <= 2; ++i)
     if (n.out(i))
@@ -409,20 +410,19 @@ static LogicalResult lowerLRN(Lowering &l, OnnxNode n) {
     return l.refuse("needs rank 2 or more and a positive size");
   double alpha = n.real("alpha", 1e-4), beta = n.real("beta", 0.75),
          bias = n.real("bias", 1);
-  Type element = l.elementType(n.in(0)), f32 = l.b.getF32Type();
-  if (!element.isF32() && !element.isF16() && !element.isBF16())
-    return l.refuse("this element type is not supported");
+  Type element = l.elementType(n.in(0)), compute = computeType(element);
   Dims dims = l.dims(n.in(0));
   // The sum over neighbouring channels is a pool along the rows of a picture
   // [n, height = channels, width = 1, channels = all else].
   OpFoldResult rest = l.product(ArrayRef(dims).drop_front(2));
-  Value flat =
-      l.reshape(inType(l, n.in(0), f32), {dims[0], dims[1], l.attr(1), rest});
-  Value squares = l.mapSame(f32, flat, [&](OpBuilder &nested, ValueRange in) {
-    return Scalars{nested, l.loc}.mul(in[0], in[0]);
-  });
+  Value flat = l.reshape(inType(l, n.in(0), compute),
+                         {dims[0], dims[1], l.attr(1), rest});
+  Value squares =
+      l.mapSame(compute, flat, [&](OpBuilder &nested, ValueRange in) {
+        return Scalars{nested, l.loc}.mul(in[0], in[0]);
+      });
   int64_t before = (size - 1) / 2, after = size / 2;
-  Value init = l.empty(f32, l.sizes(flat));
+  Value init = l.empty(compute, l.sizes(flat));
   Value sums = kernel::PoolOp::create(
                    l.b, l.loc, TypeRange(init.getType()), squares, init,
                    kernel::PoolKind::Sum, ArrayRef<int64_t>{size, 1},
@@ -431,13 +431,13 @@ static LogicalResult lowerLRN(Lowering &l, OnnxNode n) {
                    /*is_unsigned=*/false)
                    .getResult(0);
   Value result =
-      l.mapSame(f32, {flat, sums}, [&](OpBuilder &nested, ValueRange in) {
+      l.mapSame(compute, {flat, sums}, [&](OpBuilder &nested, ValueRange in) {
         Scalars s{nested, l.loc};
-        Value base = s.add(s.constant(f32, bias),
-                           s.mul(s.constant(f32, alpha / size), in[1]));
+        Value base = s.add(s.constant(compute, bias),
+                           s.mul(s.constant(compute, alpha / size), in[1]));
         return s.div(in[0], lrnPower(s, base, beta), false);
       });
-  l.set(n.out(), l.convert(l.reshape(result, dims), f32, element));
+  l.set(n.out(), l.convert(l.reshape(result, dims), compute, element));
   return success();
 }
 

@@ -48,3 +48,28 @@ def test_a_bit_cast_keeps_the_size(compiled) -> None:
     model = make_model([node], [("x", TensorProto.DOUBLE, ["N"])], [("y", TensorProto.INT32, ["N"])], opset=26)
     with pytest.raises(onnxc.CompileError, match=r"BitCast.*(64|size|width)"):
         compiled(model)
+
+
+def test_unsigned_gemm(compiled) -> None:
+    """Integers, whole factors."""
+    node = helper.make_node("Gemm", ["a", "b", "c"], ["y"], alpha=3.0, beta=2.0)
+    kind = TensorProto.UINT32
+    model = make_model([node], [("a", kind, ["N", 3]), ("b", kind, [3, 4]), ("c", kind, [4])], [("y", kind, ["N", 4])])
+    generator = np.random.default_rng(1)
+    a, b, c = (generator.integers(0, 1 << 16, shape, np.uint32) for shape in ((5, 3), (3, 4), (4,)))
+    (y,) = onnxc.InferenceSession(compiled(model)).run(None, {"a": a, "b": b, "c": c})
+    np.testing.assert_array_equal(y, 3 * (a @ b) + 2 * c)
+
+
+def test_scales_of_another_type(compiled) -> None:
+    """The result of RMSNormalization has the type of its scale."""
+    node = helper.make_node("RMSNormalization", ["x", "scale"], ["y"])
+    inputs = [("x", TensorProto.FLOAT16, ["N", 4]), ("scale", TensorProto.FLOAT, [4])]
+    model = make_model([node], inputs, [("y", TensorProto.FLOAT, ["N", 4])], opset=23)
+    x = np.array([[1, -2, 3, 0.5], [4, 0, -1, 2]], np.float16)
+    scale = np.array([1, 2, 3, 4], np.float32)
+    (y,) = onnxc.InferenceSession(compiled(model)).run(None, {"x": x, "scale": scale})
+    wide = x.astype(np.float64)
+    want = wide / np.sqrt((wide**2).mean(axis=1, keepdims=True) + 1e-5) * scale
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, want, rtol=2e-3)
