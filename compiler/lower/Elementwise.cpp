@@ -1,6 +1,7 @@
 //===- Elementwise.cpp - Arithmetic, logic, comparison, rounding ----------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/NarrowTypes.h"
 #include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -194,20 +195,37 @@ static LogicalResult lowerBitShift(Lowering &l, OnnxNode n) {
   });
 }
 
+/// A question to each number, those of 8 bits widened.
+static LogicalResult classify(Lowering &l, OnnxNode n,
+                              function_ref<Value(Scalars &, Value)> question) {
+  Type type = l.elementType(n.in(0));
+  Type wide = isNarrowFloat(type) ? l.b.getF32Type() : computeType(type);
+  l.set(n.out(), l.broadcast(l.b.getI1Type(), n.in(0),
+                             [&](OpBuilder &nested, ValueRange in) {
+                               Scalars s{nested, l.loc};
+                               return question(s, s.convert(in[0], type, wide));
+                             }));
+  return success();
+}
+
+static LogicalResult lowerIsNaN(Lowering &l, OnnxNode n) {
+  return classify(l, n, [](Scalars &s, Value x) { return s.isNaN(x); });
+}
+
 static LogicalResult lowerIsInf(Lowering &l, OnnxNode n) {
   bool positive = n.integer("detect_positive", 1);
   bool negative = n.integer("detect_negative", 1);
-  return elementwiseNode(l, n, [&](Scalars &s, ArrayRef<Value> in) {
-    Type type = in[0].getType();
+  return classify(l, n, [&](Scalars &s, Value x) {
+    Type type = x.getType();
     double infinity = std::numeric_limits<double>::infinity();
     Value result = s.integer(s.b.getI1Type(), 0);
     if (positive)
       result =
-          s.logicalOr(result, s.compare(Comparison::Equal, in[0],
+          s.logicalOr(result, s.compare(Comparison::Equal, x,
                                         s.constant(type, infinity), false));
     if (negative)
       result =
-          s.logicalOr(result, s.compare(Comparison::Equal, in[0],
+          s.logicalOr(result, s.compare(Comparison::Equal, x,
                                         s.constant(type, -infinity), false));
     return result;
   });
@@ -394,7 +412,7 @@ void onnxc::addElementwise(LoweringTable &table) {
   UNARY("Asinh", unaryMath<math::AsinhOp>(s, x));
   UNARY("Acosh", unaryMath<math::AcoshOp>(s, x));
   UNARY("Atanh", unaryMath<math::AtanhOp>(s, x));
-  UNARY("IsNaN", s.isNaN(x));
+  table.onOp("IsNaN", lowerIsNaN);
   table.onOp("IsInf", lowerIsInf);
 
   table.onOp("Cast", lowerCast);

@@ -133,6 +133,15 @@ static LogicalResult lowerGatherND(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// Patterns (complex numbers, strings) move, but do not add up.
+static LogicalResult canReduce(Lowering &l, OnnxNode n, StringRef reduction) {
+  Type type = l.elementType(n.in(0));
+  if (reduction == "none" || type.isIntOrFloat())
+    return success();
+  return l.refuse("reduction '" + reduction +
+                  "' of this element type is not supported");
+}
+
 /// `old` combined with `update` as the attribute `reduction` says.
 static Value reduced(Scalars &s, StringRef reduction, Value old, Value update,
                      bool isUnsigned) {
@@ -190,6 +199,8 @@ static LogicalResult lowerScatterElements(Lowering &l, OnnxNode n) {
   l.requireIndices(n.in(1), l.dims(n.in(0))[*axis], axisName(*axis));
   requireUpdates(l, n.in(2), l.dims(n.in(1)));
   StringRef reduction = n.string("reduction", "none");
+  if (failed(canReduce(l, n, reduction)))
+    return failure();
   bool u = isUnsigned(l.elementType(n.in(0)));
   Value indices = l.value(n.in(1)), updates = l.value(n.in(2));
   Value size = l.index(l.dims(n.in(0))[*axis]);
@@ -218,6 +229,8 @@ static LogicalResult lowerScatterND(Lowering &l, OnnxNode n) {
     return l.refuse("the indices' last dim must be a constant that fits the "
                     "data's rank");
   StringRef reduction = n.string("reduction", "none");
+  if (failed(canReduce(l, n, reduction)))
+    return failure();
   bool u = isUnsigned(l.elementType(data));
   Value indexTensor = l.value(indices), updates = l.value(n.in(2));
   Dims source = l.dims(data);
@@ -304,13 +317,32 @@ compact(Lowering &l, ArrayRef<OpFoldResult> dims, Value into,
       .results[0];
 }
 
+/// Whether either part of the patterns has a bit beside its sign.
+static Value isComplexNonZero(Lowering &l, Value patterns) {
+  Type type = cast<RankedTensorType>(patterns.getType()).getElementType();
+  unsigned bits = type.getIntOrFloatBitWidth();
+  llvm::APInt magnitude = llvm::APInt::getAllOnes(bits);
+  magnitude.clearBit(bits - 1);
+  magnitude.clearBit(bits / 2 - 1);
+  return l.mapSame(
+      l.b.getI1Type(), patterns, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Value mask = arith::ConstantOp::create(
+            nested, l.loc, nested.getIntegerAttr(type, magnitude));
+        return s.compare(Comparison::NotEqual, s.logicalAnd(in[0], mask),
+                         s.integer(type, 0), false);
+      });
+}
+
 static LogicalResult lowerNonZero(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   if (rank == 0)
     return l.refuse("a scalar input is not supported yet");
   Type type = l.elementType(n.in(0)), i1 = l.b.getI1Type(),
        i64 = l.b.getI64Type();
-  Value condition = l.convert(l.value(n.in(0)), type, i1);
+  Value condition = isa<ComplexType>(type)
+                        ? isComplexNonZero(l, l.value(n.in(0)))
+                        : l.convert(l.value(n.in(0)), type, i1);
   Value count = countTrue(l, condition);
   Value into = l.empty(i64, {l.attr(rank), OpFoldResult(count)});
   l.set(

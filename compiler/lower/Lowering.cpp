@@ -27,9 +27,10 @@ Type onnxc::signless(Type type) {
                             isNarrowInteger(type) ? 8 : integer.getWidth());
   if (isNarrowFloat(type))
     return IntegerType::get(type.getContext(), 8);
-  if (auto complex = dyn_cast<ComplexType>(type);
-      complex && complex.getElementType().isF32())
-    return IntegerType::get(type.getContext(), 64);
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return IntegerType::get(
+        type.getContext(),
+        2 * complex.getElementType().getIntOrFloatBitWidth());
   if (isString(type)) // its address
     return IntegerType::get(type.getContext(), 64);
   return type;
@@ -46,28 +47,53 @@ static bool takesPatterns(StringRef name) {
   static constexpr StringLiteral names[] = {"BitCast",
                                             "Cast",
                                             "CastLike",
+                                            "Compress",
                                             "Concat",
+                                            "ConcatFromSequence",
+                                            "ConstantOfShape",
                                             "DepthToSpace",
+                                            "DequantizeLinear",
+                                            "Dropout",
                                             "Expand",
                                             "Flatten",
                                             "Gather",
                                             "GatherElements",
                                             "GatherND",
-                                            "DequantizeLinear",
+                                            "GridSample",
                                             "Identity",
                                             "If",
+                                            "IsInf",
+                                            "IsNaN",
+                                            "Loop",
+                                            "NonZero",
+                                            "OneHot",
+                                            "Optional",
+                                            "OptionalGetElement",
+                                            "OptionalHasElement",
+                                            "Pad",
                                             "QuantizeLinear",
                                             "RandomNormalLike",
                                             "RandomUniformLike",
                                             "Reshape",
+                                            "ReverseSequence",
+                                            "Scan",
+                                            "ScatterElements",
+                                            "ScatterND",
+                                            "SequenceAt",
+                                            "SequenceConstruct",
+                                            "SequenceErase",
+                                            "SequenceInsert",
                                             "Shape",
                                             "Size",
                                             "Slice",
                                             "SpaceToDepth",
                                             "Split",
+                                            "SplitToSequence",
                                             "Squeeze",
+                                            "TensorScatter",
                                             "Tile",
                                             "Transpose",
+                                            "Trilu",
                                             "Unsqueeze",
                                             "Where"};
   return llvm::is_contained(names, name);
@@ -75,31 +101,26 @@ static bool takesPatterns(StringRef name) {
 
 /// Operators that work on strings alone, or on strings as well.
 static bool takesStrings(StringRef name) {
-  static constexpr StringLiteral names[] = {"ArrayFeatureExtractor",
-                                            "CategoryMapper",
-                                            "ConcatFromSequence",
-                                            "DictVectorizer",
-                                            "Equal",
-                                            "LabelEncoder",
-                                            "LinearClassifier",
-                                            "Loop",
-                                            "OneHotEncoder",
-                                            "Optional",
-                                            "OptionalGetElement",
-                                            "OptionalHasElement",
-                                            "RegexFullMatch",
-                                            "Scan",
-                                            "SequenceAt",
-                                            "SequenceConstruct",
-                                            "SequenceInsert",
-                                            "SplitToSequence",
-                                            "StringConcat",
-                                            "StringNormalizer",
-                                            "StringSplit",
-                                            "TfIdfVectorizer",
-                                            "TreeEnsembleClassifier"};
-  static constexpr StringLiteral numbers[] = {"BitCast", "DequantizeLinear",
-                                              "QuantizeLinear"};
+  static constexpr StringLiteral names[] = {
+      "ArrayFeatureExtractor", "CategoryMapper",
+      "DictVectorizer",        "Equal",
+      "LabelEncoder",          "LinearClassifier",
+      "OneHotEncoder",         "RegexFullMatch",
+      "StringConcat",          "StringNormalizer",
+      "StringSplit",           "TfIdfVectorizer",
+      "TreeEnsembleClassifier"};
+  // Those that make elements of their own: no pattern is a text.
+  static constexpr StringLiteral numbers[] = {"BitCast",
+                                              "ConstantOfShape",
+                                              "DequantizeLinear",
+                                              "Dropout",
+                                              "GridSample",
+                                              "IsInf",
+                                              "IsNaN",
+                                              "NonZero",
+                                              "Pad",
+                                              "QuantizeLinear",
+                                              "Trilu"};
   return llvm::is_contained(names, name) ||
          (takesPatterns(name) && !llvm::is_contained(numbers, name));
 }
@@ -114,9 +135,9 @@ RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
 }
 
 bool onnxc::isLowered(Type type) {
-  // Neither complex128 nor floats of six bits.
+  // Not floats of six bits.
   int32_t number = dataType(type);
-  return number != 0 && number != 15 && number < 27;
+  return number != 0 && number < 27;
 }
 
 std::optional<int64_t> onnxc::normalizeAxis(int64_t axis, int64_t rank) {

@@ -332,7 +332,7 @@ private:
 
 /// The type that elements are lowered to: signless, and for floats and integers
 /// of less than 16 bits that no machine computes with (NarrowTypes.h) and
-/// complex64 their bit patterns.
+/// complex numbers their bit patterns.
 mlir::Type signless(mlir::Type type);
 bool isUnsigned(mlir::Type type);
 /// A tensor type with the static dims among `dims`.

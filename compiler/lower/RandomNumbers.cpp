@@ -8,6 +8,7 @@
 #include "compiler/lower/BoxedValues.h"
 #include "compiler/lower/ControlFlow.h"
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/NarrowTypes.h"
 #include "dialects/kernel/KernelDialect.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -220,6 +221,12 @@ static LogicalResult lowerMultinomial(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// What numbers of `type` are computed in.
+static Type numberType(Type type) {
+  return isNarrowFloat(type) ? Float32Type::get(type.getContext())
+                             : computeType(type);
+}
+
 /// Dropout in training: `data * mask * (1 / (1 - ratio))`, where an element of
 /// the mask is true when the number drawn for it is not below the ratio.
 /// Outside training the ratio counts as 0, which keeps all.
@@ -232,7 +239,8 @@ static LogicalResult lowerDropout(Lowering &l, OnnxNode n) {
                         : s.constant(l.b.getF32Type(), 0.5);
   if (!training || !ratio)
     return failure();
-  ratio = widen(s, ratio);
+  Type ratioType = n.in(1) ? l.elementType(n.in(1)) : l.b.getF32Type();
+  ratio = s.convert(ratio, ratioType, numberType(ratioType));
   ratio = s.select(training, ratio, s.constant(ratio.getType(), 0));
   auto compare = [&](Comparison kind, double bound) {
     return s.compare(kind, ratio, s.constant(ratio.getType(), bound), false);
@@ -249,7 +257,7 @@ static LogicalResult lowerDropout(Lowering &l, OnnxNode n) {
     return Scalars{nested, l.loc}.compare(Comparison::GreaterOrEqual, in[0],
                                           bound, false);
   });
-  Type element = l.elementType(n.out()), compute = computeType(element);
+  Type element = l.elementType(n.out()), compute = numberType(element);
   Value unit = s.constant(ratio.getType(), 1);
   Value scale = s.convert(s.div(unit, s.sub(unit, ratio), false),
                           ratio.getType(), compute);

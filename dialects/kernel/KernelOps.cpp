@@ -173,6 +173,12 @@ void RecurrenceOp::getEffects(
 // WeightOp
 //===----------------------------------------------------------------------===//
 
+static unsigned elementBits(Type type) {
+  auto complex = dyn_cast<ComplexType>(type);
+  return complex ? 2 * complex.getElementType().getIntOrFloatBitWidth()
+                 : type.getIntOrFloatBitWidth();
+}
+
 LogicalResult WeightOp::verify() {
   SmallVector<int64_t> shape(getValue().getShapedType().getShape());
   int64_t elements = getValue().getShapedType().getNumElements();
@@ -210,8 +216,8 @@ LogicalResult WeightOp::verify() {
   auto type = cast<ShapedType>(getResult().getType());
   if (type.getShape() != ArrayRef<int64_t>(shape))
     return emitOpError("result shape does not follow from the value's");
-  if (type.getElementType().getIntOrFloatBitWidth() !=
-      getValue().getShapedType().getElementType().getIntOrFloatBitWidth())
+  if (elementBits(type.getElementType()) !=
+      elementBits(getValue().getShapedType().getElementType()))
     return emitOpError("result element type differs from the value's");
   return success();
 }

@@ -236,6 +236,16 @@ nb::object valueFromObject(nb::handle object, int32_t elemType,
   nb::object result = nb::steal(converted);
   auto *array = reinterpret_cast<PyArrayObject *>(converted);
 
+  // numpy aligns both parts of a number, models the number.
+  if (elemTypeOf(array) == ONNXC_COMPLEX128 &&
+      reinterpret_cast<uintptr_t>(PyArray_DATA(array)) % 16) {
+    converted = PyArray_NewCopy(array, NPY_CORDER);
+    if (!converted)
+      return fail(error, takePythonError());
+    result = nb::steal(converted);
+    array = reinterpret_cast<PyArrayObject *>(converted);
+  }
+
   value.kind = ONNXC_KIND_TENSOR;
   value.elem_type = elemTypeOf(array);
   if (value.elem_type == ONNXC_UNDEFINED)

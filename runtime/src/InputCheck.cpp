@@ -81,8 +81,7 @@ static Status checkTensor(const onnxc_value_info &input,
         "shape " + shapeString(value.dims, value.rank) + " needs " +
             std::to_string(*bytes) + " bytes, got " +
             (value.data ? std::to_string(value.bytes) : std::string("NULL")));
-  size_t alignment =
-      std::min<size_t>(8, std::max(1u, elemTypeBits(value.elem_type) / 8));
+  size_t alignment = std::max(1u, elemTypeBits(value.elem_type) / 8);
   if (reinterpret_cast<uintptr_t>(value.data) % alignment)
     return inputError(input, "the data is not aligned to " +
                                  std::to_string(alignment) + " bytes");

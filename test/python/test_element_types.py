@@ -6,6 +6,7 @@ import numpy as np
 import onnxc
 import pytest
 from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
 from small_models import make_model
 
 WIDTHS = {
@@ -48,6 +49,116 @@ def test_a_bit_cast_keeps_the_size(compiled) -> None:
     model = make_model([node], [("x", TensorProto.DOUBLE, ["N"])], [("y", TensorProto.INT32, ["N"])], opset=26)
     with pytest.raises(onnxc.CompileError, match=r"BitCast.*(64|size|width)"):
         compiled(model)
+
+
+# Each makes a tensor of the rank given from x [2, 3], y [1, 3], image [1, 4, 2, 2] and a scalar.
+MOVES = [
+    ("Concat", ["x", "y"], 2, {"axis": 0}), ("Compress", ["x", "choice"], 2, {"axis": 0}),
+    ("Pad", ["x", "pads", "scalar"], 2, {}), ("Pad", ["x", "pads"], 2, {}),
+    ("Pad", ["x", "mirror"], 2, {"mode": "reflect"}),
+    ("ReverseSequence", ["x", "turns"], 2, {"batch_axis": 1, "time_axis": 0}),
+    ("ScatterElements", ["x", "places", "x"], 2, {"axis": 1}), ("ScatterND", ["x", "last", "y"], 2, {}),
+    ("Trilu", ["x"], 2, {"upper": 0}),
+    ("OneHot", ["places", "depth", "two"], 3, {}), ("Where", ["mask", "x", "scalar"], 2, {}),
+    ("Gather", ["x", "places"], 3, {"axis": 1}), ("GatherElements", ["x", "places"], 2, {"axis": 1}),
+    ("Expand", ["y", "shape"], 2, {}), ("Tile", ["x", "repeats"], 2, {}), ("Slice", ["x", "one", "end", "one"], 2, {}),
+    ("Transpose", ["x"], 2, {}), ("Reshape", ["x", "flat"], 1, {}), ("Unsqueeze", ["x", "one"], 3, {}),
+    ("DepthToSpace", ["image"], 4, {"blocksize": 2}), ("SpaceToDepth", ["image"], 4, {"blocksize": 2}),
+    ("GridSample", ["image", "grid"], 4, {"mode": "nearest"}), ("CenterCropPad", ["x", "shape"], 2, {}),
+]  # fmt: skip
+
+INDICES = {
+    "pads": [1, 0, 0, 2], "mirror": [0, 1, 1, 0], "turns": [2, 1, 2], "places": [[0, 2, 1], [1, 0, 2]], "last": [[1]],
+    "depth": 4, "shape": [4, 3], "repeats": [2, 1], "one": [1], "end": [9], "flat": [-1], "shapes": [2, 2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["COMPLEX64", "COMPLEX128"])
+def test_complex_numbers_move(compiled, kind: str) -> None:
+    number = TensorProto.DataType.Value(kind)
+    dtype = helper.tensor_dtype_to_np_dtype(number)
+    nodes, outputs = [], []
+    for index, (operator, operands, rank, attributes) in enumerate(MOVES):
+        nodes.append(helper.make_node(operator, operands, [f"y{index}"], **attributes))
+        outputs.append((f"y{index}", number, [None] * rank))
+    nodes.append(helper.make_node("NonZero", ["x"], ["nonzero"]))
+    outputs.append(("nonzero", TensorProto.INT64, [2, None]))
+    nodes.append(helper.make_node("Identity", ["constant"], ["same"]))
+    outputs.append(("same", number, [100]))
+    inputs = [
+        ("x", number, ["N", 3]), ("y", number, ["M", 3]), ("image", number, [1, 4, "H", "W"]), ("scalar", number, []),
+        ("two", number, [2]), ("choice", TensorProto.BOOL, ["N"]), ("mask", TensorProto.BOOL, [3]),
+        ("grid", TensorProto.FLOAT, [1, 2, 2, 2]),
+    ]  # fmt: skip
+    generator = np.random.default_rng(3)
+
+    def numbers(*shape: int) -> np.ndarray:
+        return (generator.normal(size=shape) + 1j * generator.normal(size=shape)).astype(dtype)
+
+    constants = {name: np.array(value) for name, value in INDICES.items()}
+    model = make_model(nodes, inputs, outputs, {**constants, "constant": numbers(100)})
+    x = numbers(2, 3)
+    x[0, 1], x[1, 0] = 0, complex(-0.0, -0.0)
+    feeds = {
+        "x": x, "y": numbers(1, 3), "image": numbers(1, 4, 2, 2), "scalar": numbers(), "two": numbers(2),
+        "choice": np.array([False, True]), "mask": np.array([True, False, True]),
+        "grid": np.array([[[[-1, -1], [0.9, -0.9]], [[2, 0.4], [0.3, 0.8]]]], np.float32),
+    }  # fmt: skip
+    session = onnxc.InferenceSession(compiled(model))
+    # Aligned as little as numpy allows.
+    memory = np.zeros(x.nbytes + 8, np.uint8)[8:]
+    memory[:] = np.frombuffer(x.tobytes(), np.uint8)
+    feeds["x"] = memory.view(dtype).reshape(x.shape)
+    results = session.run(None, feeds)
+    expected = ReferenceEvaluator(model).run(None, feeds)
+    for (name, *_), result, want in zip(outputs, results, expected, strict=True):
+        assert result.dtype == want.dtype and result.shape == want.shape, name
+        # The reference multiplies where OneHot chooses.
+        np.testing.assert_allclose(result, want, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ"])
+def test_floats_of_8_bits_are_classified(compiled, kind: str) -> None:
+    number = TensorProto.DataType.Value(kind)
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["nan"]),
+        helper.make_node("IsInf", ["x"], ["infinite"]),
+        helper.make_node("IsInf", ["x"], ["negative"], detect_positive=0),
+    ]
+    names = ["nan", "infinite", "negative"]
+    model = make_model(nodes, [("x", number, ["N"])], [(name, TensorProto.BOOL, ["N"]) for name in names], opset=21)
+    x = np.arange(256, dtype=np.uint8).view(helper.tensor_dtype_to_np_dtype(number))
+    wide = x.astype(np.float32)
+    results = onnxc.InferenceSession(compiled(model)).run(None, {"x": x})
+    for result, want in zip(results, (np.isnan(wide), np.isinf(wide), np.isneginf(wide)), strict=True):
+        np.testing.assert_array_equal(result, want)
+
+
+@pytest.mark.parametrize("kind", ["UINT4", "INT2", "FLOAT4E2M1", "FLOAT8E5M2", "FLOAT8E8M0"])
+def test_narrow_elements_are_padded(compiled, kind: str) -> None:
+    number = TensorProto.DataType.Value(kind)
+    dtype = helper.tensor_dtype_to_np_dtype(number)
+    nodes = [
+        helper.make_node("Pad", ["x", "pads"], ["zeros"]),
+        helper.make_node("Pad", ["x", "pads", "one"], ["ones"]),
+        helper.make_node("Pad", ["x", "pads"], ["edges"], mode="edge"),
+    ]
+    names = ["zeros", "ones", "edges"]
+    inputs = [("x", number, ["N", 3]), ("one", number, [])]
+    pads = np.array([1, 0, 0, 2])
+    model = make_model(nodes, inputs, [(name, number, [None, 5]) for name in names], {"pads": pads}, opset=25)
+    x, one = np.array([[1, 0, 1], [0, 1, 1]]).astype(np.float32).astype(dtype), np.array(1, np.float32).astype(dtype)
+    results = onnxc.InferenceSession(compiled(model)).run(None, {"x": x, "one": one})
+    patterns = x.view(np.uint8)
+    widths = [(1, 0), (0, 2)]
+    want = [
+        np.pad(patterns, widths),
+        np.pad(patterns, widths, constant_values=one.view(np.uint8)),
+        np.pad(patterns, widths, mode="edge"),
+    ]
+    for result, bits in zip(results, want, strict=True):
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result.view(np.uint8), bits)
 
 
 def test_unsigned_gemm(compiled) -> None:

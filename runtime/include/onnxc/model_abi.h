@@ -71,9 +71,9 @@ typedef enum onnxc_value_kind {
 /* A value at the model's boundary.
  *
  * ONNXC_KIND_TENSOR:
- *   data:  elements, row-major, contiguous, naturally aligned, not owned. May
- *          be NULL when a dimension is 0. A string is a `const char *`,
- *          NUL-terminated UTF-8.
+ *   data:  elements, row-major, contiguous, aligned to the size of one (that
+ *          of complex128 is 16), not owned. May be NULL when a dim is 0. A
+ *          string is a `const char *`, NUL-terminated UTF-8.
  *   bytes: size of the memory at data. For an input at least the tensor's size.
  * ONNXC_KIND_SEQUENCE: rank is 1, dims[0] the length, data an array of as many
  *   onnxc_value; elem_type is 0.
@@ -140,7 +140,7 @@ typedef struct onnxc_services {
 
   /* Memory for output `index`, whose kind, element type and dims are in
    * `value`; NULL when there is none. Called only for an output whose data the
-   * caller left NULL. At least 8-byte aligned; 64 is better. */
+   * caller left NULL. Aligned as inputs are; 64 bytes are better. */
   void *(*allocate_output)(void *context, size_t index,
                            const onnxc_value *value, size_t bytes);
 
