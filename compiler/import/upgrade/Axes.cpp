@@ -18,6 +18,12 @@ static LogicalResult upgradeAxes(Node &node) {
   return success();
 }
 
+/// Before 28 a logarithm could be of integers, rounded toward zero.
+static LogicalResult upgradeLogarithm(Node &node) {
+  toOperand(node, "axes", 1);
+  return onnxc::computeInFloat(node);
+}
+
 static LogicalResult upgradeSlice(Node &node) {
   toOperand(node, "starts", 1);
   toOperand(node, "ends", 2);
@@ -63,10 +69,11 @@ static LogicalResult upgradeScatter(Node &node) {
 
 void onnxc::addAxesUpgrades(Upgrades &upgrades) {
   upgrades.add({"Squeeze", "Unsqueeze", "ReduceSum"}, 1, 12, upgradeAxes);
-  upgrades.add({"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
-                "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
-                "ReduceSumSquare"},
+  upgrades.add({"ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin",
+                "ReduceProd", "ReduceSumSquare"},
                1, 17, upgradeAxes);
+  upgrades.add({"ReduceLogSum", "ReduceLogSumExp"}, 1, 27, upgradeLogarithm);
+  upgrades.add("Erf", 9, 12, onnxc::computeInFloat);
   upgrades.add("Slice", 1, 9, upgradeSlice);
   upgrades.add("Split", 2, 17, upgradeSplit);
   upgrades.add("TopK", 1, 9, upgradeTopK);

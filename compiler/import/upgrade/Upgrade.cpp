@@ -1,6 +1,7 @@
 //===- Upgrade.cpp - The table of upgrades --------------------------------===//
 
 #include "compiler/import/upgrade/Upgrade.h"
+#include "dialects/onnx/ElementTypes.h"
 
 using namespace mlir;
 using onnx::OpSchema;
@@ -46,6 +47,26 @@ const onnxc::Upgrade *onnxc::Upgrades::find(const OpSchema &schema) const {
         schema.SinceVersion() <= entry.last)
       return &entry.upgrade;
   return nullptr;
+}
+
+LogicalResult onnxc::computeInFloat(Node &node) {
+  Type element = getElementTypeOrSelf(node.operands[0].getType());
+  if (!isa<IntegerType>(element))
+    return success();
+  auto cast = [&](Value value, Type to) {
+    int64_t number = dataType(to);
+    return node.emit("onnx.Cast", UnrankedTensorType::get(to), {value},
+                     node.builder.getNamedAttr(
+                         "to", node.builder.getI64IntegerAttr(number)));
+  };
+  Type f64 = node.builder.getF64Type();
+  SmallVector<Value> operands = node.operands;
+  operands[0] = cast(operands[0], f64);
+  operands.resize(newestSchema(node.opType, "")->inputs().size());
+  Value result = node.emit(node.operation, UnrankedTensorType::get(f64),
+                           operands, node.attributes.getAttrs());
+  node.results = {cast(result, element)};
+  return success();
 }
 
 /// Whether a node's values for `older` fit `newest`.

@@ -51,6 +51,10 @@ private:
 /// optional.
 bool carriesOver(const onnx::OpSchema &older, const onnx::OpSchema &newest);
 
+/// For an operator of which newer versions take no integers: computes those in
+/// f64, and casts the result back.
+mlir::LogicalResult computeInFloat(Node &node);
+
 // One for each file here.
 void addAxesUpgrades(Upgrades &upgrades);
 void addBoundsUpgrades(Upgrades &upgrades);
