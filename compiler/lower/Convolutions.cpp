@@ -54,12 +54,12 @@ Filter onnxc::floatFilter(Lowering &l, Value onnx) {
   Filter filter;
   filter.shape = filterShape(l, onnx);
   filter.element = l.elementType(onnx);
-  Type f32 = l.b.getF32Type();
-  if (computeType(filter.element).isF32())
+  Type compute = computeType(filter.element);
+  if (compute.isF32())
     filter.constant = l.constant(onnx);
   if (!filter.constant) {
-    filter.tensor = l.convert(l.value(onnx), filter.element, f32);
-    filter.element = f32;
+    filter.tensor = l.convert(l.value(onnx), filter.element, compute);
+    filter.element = compute;
   }
   return filter;
 }
@@ -356,14 +356,7 @@ static LogicalResult lowerConv(Lowering &l, OnnxNode n) {
   if (failed(c))
     return failure();
   Type element = l.elementType(x), compute = computeType(element);
-  Filter filter;
-  if (compute.isF32()) {
-    filter = floatFilter(l, w);
-  } else {
-    filter.shape = filterShape(l, w);
-    filter.element = element;
-    filter.tensor = l.value(w);
-  }
+  Filter filter = floatFilter(l, w);
   if (bias)
     l.requireEqual(l.dims(bias)[0], l.dims(w)[0], "the bias");
   Value result = convolution(

@@ -12,7 +12,7 @@ struct Filter {
   mlir::ElementsAttr constant;
   mlir::Value tensor;
   llvm::SmallVector<int64_t> shape; ///< kDynamic where only a run tells a dim
-  mlir::Type element;               ///< f32, f16, bf16; i8 or i16
+  mlir::Type element;               ///< f32, f16, bf16, f64; i8 or i16
 };
 
 /// What a node says of its convolution.
@@ -33,7 +33,7 @@ llvm::SmallVector<int64_t> filterShape(Lowering &l, mlir::Value onnx);
 /// given, after a check that the filter's are these.
 mlir::FailureOr<Dims> kernelDims(Lowering &l, OnnxNode n, mlir::Value w);
 
-/// A filter of f32, f16 or bf16.
+/// A filter of f32, f16, bf16 or f64.
 Filter floatFilter(Lowering &l, mlir::Value onnx);
 
 /// The input [N, C, ...] with C as a constant, which it is checked to be.

@@ -9,7 +9,7 @@ using namespace onnxc;
 namespace {
 /// What the taps of a deformable convolution are sampled from.
 struct Samples {
-  Value input;        // [n, h, w, c] in f32
+  Value input;        // [n, h, w, c], in what is computed in
   Value offset, mask; // as in ONNX; the mask may be null
   Type offsetType, maskType;
   Value height, width; // of the input
@@ -24,7 +24,8 @@ struct Samples {
 /// outside being zero, times the mask.
 static Value sampleTap(Lowering &l, Scalars &s, const Samples &from, Value n,
                        Value y, Value x, Value k, Value c) {
-  Type f32 = s.b.getF32Type(), index = s.b.getIndexType();
+  Type compute = cast<RankedTensorType>(from.input.getType()).getElementType();
+  Type index = s.b.getIndexType();
   auto at = [&](int64_t value) { return s.integer(index, value); };
   Value plane = k;
   if (from.offsetGroups > 1) {
@@ -43,11 +44,11 @@ static Value sampleTap(Lowering &l, Scalars &s, const Samples &from, Value n,
     Value channel = s.add(s.mul(plane, at(2)), at(i));
     Value moved = tensor::ExtractOp::create(s.b, s.loc, from.offset,
                                             ValueRange{n, channel, y, x});
-    Value position =
-        s.add(s.fromIndex(start, f32), s.convert(moved, from.offsetType, f32));
+    Value position = s.add(s.fromIndex(start, compute),
+                           s.convert(moved, from.offsetType, compute));
     // Beyond the first pixel outside nothing changes; NaN is there as well.
-    Value beyond = s.fromIndex(s.add(size[i], at(1)), f32);
-    Value least = s.constant(f32, -2);
+    Value beyond = s.fromIndex(s.add(size[i], at(1)), compute);
+    Value least = s.constant(compute, -2);
     position = s.select(s.compare(Comparison::Greater, position, least, false),
                         position, least);
     position = s.select(s.compare(Comparison::Less, position, beyond, false),
@@ -67,19 +68,19 @@ static Value sampleTap(Lowering &l, Scalars &s, const Samples &from, Value n,
       // A pixel that exists, whether it counts or not.
       where[i] = s.select(fits, pixel, at(0));
       inside = inside ? s.logicalAnd(inside, fits) : fits;
-      Value part = upper ? share[i] : s.sub(s.constant(f32, 1), share[i]);
+      Value part = upper ? share[i] : s.sub(s.constant(compute, 1), share[i]);
       weight = weight ? s.mul(weight, part) : part;
     }
     Value pixel = tensor::ExtractOp::create(
         s.b, s.loc, from.input, ValueRange{n, where[0], where[1], c});
-    Value term = s.select(inside, s.mul(pixel, weight), s.constant(f32, 0));
+    Value term = s.select(inside, s.mul(pixel, weight), s.constant(compute, 0));
     sum = sum ? s.add(sum, term) : term;
   }
   if (!from.mask)
     return sum;
   Value factor = tensor::ExtractOp::create(s.b, s.loc, from.mask,
                                            ValueRange{n, plane, y, x});
-  return s.mul(sum, s.convert(factor, from.maskType, f32));
+  return s.mul(sum, s.convert(factor, from.maskType, compute));
 }
 
 /// The taps of every output pixel are sampled side by side,
@@ -116,9 +117,7 @@ static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
     l.requireEqual(l.dims(mask)[1], planes, "the channels of the mask");
   if (bias)
     l.requireEqual(l.dims(bias)[0], filterDims[0], "the bias");
-  Type element = l.elementType(x), f32 = l.b.getF32Type();
-  if (!element.isF32() && !element.isF16() && !element.isBF16())
-    return l.refuse("this element type is not supported yet");
+  Type element = l.elementType(x), compute = computeType(element);
   FailureOr<Window> window = readWindow(l, n, source, *kernel);
   if (failed(window))
     return failure();
@@ -132,7 +131,7 @@ static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
       if (onnx)
         l.requireEqual(l.dims(onnx)[axis], result[axis],
                        "dim " + Twine(axis) + " of offset or mask");
-  Samples samples{toChannelsLast(l, l.convert(l.value(x), element, f32)),
+  Samples samples{toChannelsLast(l, l.convert(l.value(x), element, compute)),
                   l.value(offset),
                   mask ? l.value(mask) : Value(),
                   l.elementType(offset),
@@ -149,12 +148,14 @@ static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
   Dims dims = {batch, height, width, taps, source[1]};
   if (!isStatic)
     dims = {batch, source[1], taps, height, width};
-  Value columns = l.pull(f32, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
-    Scalars s{nested, l.loc};
-    return isStatic
-               ? sampleTap(l, s, samples, at[0], at[1], at[2], at[3], at[4])
-               : sampleTap(l, s, samples, at[0], at[3], at[4], at[2], at[1]);
-  });
+  Value columns =
+      l.pull(compute, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
+        Scalars s{nested, l.loc};
+        return isStatic
+                   ? sampleTap(l, s, samples, at[0], at[1], at[2], at[3], at[4])
+                   : sampleTap(l, s, samples, at[0], at[3], at[4], at[2],
+                               at[1]);
+      });
   Convolution convolved;
   convolved.groups = groups;
   OpFoldResult zero = l.attr(0), one = l.attr(1);
@@ -167,6 +168,10 @@ static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
     convolved.window = {{1, count},   {1, count},   {1, 1},
                         {zero, zero}, {zero, zero}, {height, width}};
     filter.shape = {filter.shape[0], filter.shape[1], 1, count};
+    if (filter.tensor)
+      filter.tensor =
+          l.reshape(filter.tensor,
+                    getAsIndexOpFoldResult(l.b.getContext(), filter.shape));
   } else {
     convolved.rank = 5;
     convolved.window = {
@@ -177,10 +182,10 @@ static LogicalResult lowerDeformConv(Lowering &l, OnnxNode n) {
   }
   Value sums = convolution(
       l, convolved, columns, filter,
-      bias ? l.convert(l.value(bias), l.elementType(bias), f32) : Value());
+      bias ? l.convert(l.value(bias), l.elementType(bias), compute) : Value());
   if (!isStatic)
     sums = l.reshape(sums, result);
-  l.set(n.out(), l.convert(sums, f32, element));
+  l.set(n.out(), l.convert(sums, compute, element));
   return success();
 }
 

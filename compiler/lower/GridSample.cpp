@@ -116,14 +116,15 @@ static SmallVector<Tap> tapsOf(Scalars &s, const Sampling &sampling,
   return taps;
 }
 
-/// The weighted sum over the taps of the axes that follow those in `at`.
+/// The weighted sum over the taps of the axes that follow those in `at`, whose
+/// elements `widened` brings to the type of the weights.
 static Value sum(Scalars &s, Value tensor, ArrayRef<SmallVector<Tap>> axes,
                  SmallVector<Value> at, Value channel, Value inside,
-                 Type compute) {
+                 function_ref<Value(Value)> widened) {
   if (axes.empty()) {
     at.push_back(channel);
     Value x = tensor::ExtractOp::create(s.b, s.loc, tensor, at);
-    x = compute ? toFloat(s, x, compute) : x;
+    x = widened(x);
     if (!inside)
       return x;
     Value zero = Scalars::isFloat(x) ? s.constant(x.getType(), 0)
@@ -137,7 +138,7 @@ static Value sum(Scalars &s, Value tensor, ArrayRef<SmallVector<Tap>> axes,
                                         : inside;
     SmallVector<Value> next = at;
     next.push_back(tap.index);
-    Value x = sum(s, tensor, axes.drop_front(), next, channel, counts, compute);
+    Value x = sum(s, tensor, axes.drop_front(), next, channel, counts, widened);
     if (tap.weight)
       x = s.mul(x, tap.weight);
     total = total ? s.add(total, x) : x;
@@ -169,9 +170,9 @@ static LogicalResult lowerGridSample(Lowering &l, OnnxNode n) {
                     n.integer("align_corners", 0) != 0};
   Type element = l.elementType(n.in(0)), gridElement = l.elementType(n.in(1));
   bool weighted = mode != "nearest";
-  if (!isa<FloatType>(gridElement) || (weighted && !isa<FloatType>(element)))
-    return l.refuse("interpolating these types is not supported");
-  Type compute = computeType(gridElement);
+  if (weighted && isa<ComplexType>(element))
+    return l.refuse("interpolating complex numbers is not supported");
+  Type compute = element.isF64() ? element : computeType(gridElement);
   Type lowered = signless(element);
   // Channels last: a position's coordinates and weights serve all channels.
   SmallVector<int64_t> toLast = {0}, fromLast = {0, rank - 1};
@@ -205,9 +206,15 @@ static LogicalResult lowerGridSample(Lowering &l, OnnxNode n) {
           axes.push_back(
               tapsOf(s, sampling, mode, toFloat(s, x, compute), lengths[i]));
         }
+        auto convert = [&](Value x, Type from, Type to) {
+          if (!weighted)
+            return x;
+          return isa<FloatType>(element) ? toFloat(s, x, to)
+                                         : s.convert(x, from, to);
+        };
         Value x = sum(s, input, axes, {at.front()}, at.back(), nullptr,
-                      weighted ? compute : Type());
-        return weighted ? toFloat(s, x, lowered) : x;
+                      [&](Value x) { return convert(x, element, compute); });
+        return convert(x, compute, element);
       });
   l.set(n.out(), l.transpose(result, fromLast));
   return success();

@@ -184,3 +184,18 @@ def test_scales_of_another_type(compiled) -> None:
     want = wide / np.sqrt((wide**2).mean(axis=1, keepdims=True) + 1e-5) * scale
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, want, rtol=2e-3)
+
+
+def test_integers_between_pixels(compiled) -> None:
+    """GridSample interpolates in f32, then casts."""
+    node = helper.make_node("GridSample", ["x", "grid"], ["y"])
+    inputs = [("x", TensorProto.INT16, ["N", "C", "H", "W"]), ("grid", TensorProto.FLOAT, ["N", "P", "Q", 2])]
+    model = make_model([node], inputs, [("y", TensorProto.INT16, ["N", "C", "P", "Q"])])
+    generator = np.random.default_rng(4)
+    x = generator.integers(-900, 900, (1, 2, 4, 5)).astype(np.int16)
+    grid = generator.uniform(-1.2, 1.2, (1, 6, 7, 2)).astype(np.float32)
+    (y,) = onnxc.InferenceSession(compiled(model)).run(None, {"x": x, "grid": grid})
+    for value in model.graph.input[0], model.graph.output[0]:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT
+    (wide,) = ReferenceEvaluator(model).run(None, {"x": x.astype(np.float32), "grid": grid})
+    assert np.abs(y - np.trunc(wide)).max() <= 1 and (y == np.trunc(wide)).mean() > 0.95

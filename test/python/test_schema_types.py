@@ -41,7 +41,9 @@ OTHERS = [
     ("LayerNormalization", ["a", "row"], {}), ("LRN", ["image"], {"size": 3}), ("Range", ["zero", "high", "low"], {}),
     ("ReverseSequence", ["a", "turns"], {}), ("ScatterElements", ["a", "places2", "a"], {"axis": 1}),
     ("Slice", ["a", "axis1", "end"], {}), ("Split", ["square"], {"num_outputs": 1}), ("Tile", ["a", "repeats"], {}),
-    ("TopK", ["a", "axis1"], {}), ("Where", ["mask", "a", "b"], {}),
+    ("DeformConv", ["image", "filter", "offset"], {}), ("GridSample", ["image", "grid"], {}),
+    ("TopK", ["a", "axis1"], {}),
+    ("Where", ["mask", "a", "b"], {}),
 ]  # fmt: skip
 INDICES = {
     "axis": 0, "shape": [2, 3], "places": [0, 2], "pads": [1, 0, 0, 2], "depth": 3, "turns": [1, 1, 1], "axis1": [1],
@@ -61,6 +63,7 @@ def numbers(kind: str) -> dict[str, np.ndarray]:
         "image": (2, 2, 3, 4),
         "filter": (2, 2, 2, 2),
         "two": (2,),
+        "offset": (2, 8, 2, 3),
     }
     values = {name: generator.integers(1, 5, shape) for name, shape in shapes.items()}
     values |= {"zero": np.array(0), "low": np.array(2), "high": np.array(4)}
@@ -103,6 +106,7 @@ def model_of(nodes: list[onnx.NodeProto], feeds: dict[str, np.ndarray]) -> onnx.
 def test_types(compiled, kind: str) -> None:
     nodes = nodes_for(kind)
     feeds = {**numbers(kind), "mask": np.array([True, False, True]), "choice": np.array([False, True])}
+    feeds["grid"] = np.linspace(-1.2, 1.1, 2 * 3 * 2 * 2).reshape(2, 3, 2, 2).astype(np.float32)
     model = model_of(nodes, feeds)
     results = onnxc.InferenceSession(compiled(model)).run(None, feeds)
 
@@ -115,8 +119,10 @@ def test_types(compiled, kind: str) -> None:
     for node, output, result in zip(nodes, model.graph.output, results, strict=True):
         dtype = helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
         assert result.dtype == dtype, node.op_type
-        if node.op_type in ("Erf", "Gelu", "HardSwish") and kind == "DOUBLE":
-            continue  # the evaluator has an error function and a sixth of f32
+        if node.op_type in ("Erf", "Gelu", "GridSample", "HardSwish") and kind == "DOUBLE":
+            continue  # of which the evaluator computes parts in f32
+        if node.op_type == "GridSample" and not tolerance:
+            continue  # the evaluator rounds each weight
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
