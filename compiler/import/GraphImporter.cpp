@@ -152,6 +152,14 @@ static LogicalResult checkOperandTypes(Node &node,
   return success();
 }
 
+/// The `TensorProto::DataType` that an attribute names, by its number or (Cast
+/// before 6) its name; 0 for none.
+static int64_t dataTypeOf(const Node &node, StringRef attribute) {
+  onnx::TensorProto::DataType named = onnx::TensorProto::UNDEFINED;
+  onnx::TensorProto::DataType_Parse(node.string(attribute, "").str(), &named);
+  return node.integer(attribute, named);
+}
+
 LogicalResult GraphImporter::readResultTypes(Node &node, const NodeProto &proto,
                                              const Scope &scope) {
   llvm::StringMap<Type> variables;
@@ -174,13 +182,23 @@ LogicalResult GraphImporter::readResultTypes(Node &node, const NodeProto &proto,
       node.resultTypes.push_back(nullptr);
       continue;
     }
+    Type bound = variables.lookup(formal->GetTypeStr());
+    Type named = namedType(formal->GetTypeStr(), context);
+    // Inference knows the shape, the schema the element type.
+    if (auto fixed = dyn_cast_or_null<TensorType>(named)) {
+      auto inferred = dyn_cast_or_null<RankedTensorType>(type);
+      type = inferred ? inferred.clone(fixed.getElementType()) : named;
+    }
+    // Where inference knows nothing, it is what the model declares.
+    if (type && bound && withoutShape(type) != bound)
+      return node.error() << "output '" << formal->GetName() << "' is of type "
+                          << typeName(bound) << ", but declared as "
+                          << typeName(withoutShape(type));
     if (!type)
-      type = variables.lookup(formal->GetTypeStr());
-    if (!type)
-      type = namedType(formal->GetTypeStr(), context);
+      type = bound ? bound : named;
     // Cast and its like say it in an attribute.
     for (StringRef attribute : {"to", "dtype"})
-      if (int64_t dataType = node.integer(attribute, 0);
+      if (int64_t dataType = dataTypeOf(node, attribute);
           !type && dataType > 0 && dataType <= onnx::TensorProto::DataType_MAX)
         if (Type element = elementType(static_cast<int32_t>(dataType), context))
           type = UnrankedTensorType::get(element);
@@ -197,55 +215,72 @@ LogicalResult GraphImporter::readResultTypes(Node &node, const NodeProto &proto,
   return success();
 }
 
+LogicalResult GraphImporter::readAttribute(Node &node,
+                                           const AttributeProto &attribute) {
+  Builder &builder = node.builder;
+  Attribute value;
+  switch (attribute.type()) {
+  case AttributeProto::INT:
+    value = builder.getI64IntegerAttr(attribute.i());
+    break;
+  case AttributeProto::FLOAT:
+    value = builder.getF32FloatAttr(attribute.f());
+    break;
+  case AttributeProto::STRING:
+    value = builder.getStringAttr(attribute.s());
+    break;
+  case AttributeProto::INTS:
+    value = builder.getDenseI64ArrayAttr(
+        {attribute.ints().data(), static_cast<size_t>(attribute.ints_size())});
+    break;
+  case AttributeProto::FLOATS:
+    value = builder.getDenseF32ArrayAttr(
+        {attribute.floats().data(),
+         static_cast<size_t>(attribute.floats_size())});
+    break;
+  case AttributeProto::STRINGS: {
+    SmallVector<StringRef> strings(attribute.strings().begin(),
+                                   attribute.strings().end());
+    value = builder.getStrArrayAttr(strings);
+    break;
+  }
+  case AttributeProto::TENSOR:
+    value = elements(attribute.t(), node.location);
+    if (!value)
+      return failure();
+    break;
+  case AttributeProto::TYPE_PROTO:
+    if (Type type = valueType(attribute.tp(), context))
+      value = TypeAttr::get(type);
+    break;
+  case AttributeProto::GRAPH: // imported as a region
+    return success();
+  default:
+    break;
+  }
+  if (!value || !attribute.ref_attr_name().empty())
+    return node.error() << "attribute '" << oneLine(attribute.name())
+                        << "' is of a kind that is not supported";
+  node.attributes.set(attribute.name(), value);
+  return success();
+}
+
 LogicalResult GraphImporter::readAttributes(Node &node,
                                             const NodeProto &proto) {
-  Builder &builder = node.builder;
-  for (const AttributeProto &attribute : proto.attribute()) {
-    Attribute value;
-    switch (attribute.type()) {
-    case AttributeProto::INT:
-      value = builder.getI64IntegerAttr(attribute.i());
-      break;
-    case AttributeProto::FLOAT:
-      value = builder.getF32FloatAttr(attribute.f());
-      break;
-    case AttributeProto::STRING:
-      value = builder.getStringAttr(attribute.s());
-      break;
-    case AttributeProto::INTS:
-      value = builder.getDenseI64ArrayAttr(
-          {attribute.ints().data(),
-           static_cast<size_t>(attribute.ints_size())});
-      break;
-    case AttributeProto::FLOATS:
-      value = builder.getDenseF32ArrayAttr(
-          {attribute.floats().data(),
-           static_cast<size_t>(attribute.floats_size())});
-      break;
-    case AttributeProto::STRINGS: {
-      SmallVector<StringRef> strings(attribute.strings().begin(),
-                                     attribute.strings().end());
-      value = builder.getStrArrayAttr(strings);
-      break;
-    }
-    case AttributeProto::TENSOR:
-      value = elements(attribute.t(), node.location);
-      if (!value)
-        return failure();
-      break;
-    case AttributeProto::TYPE_PROTO:
-      if (Type type = valueType(attribute.tp(), context))
-        value = TypeAttr::get(type);
-      break;
-    case AttributeProto::GRAPH:
-      continue;
-    default:
-      break;
-    }
-    if (!value || !attribute.ref_attr_name().empty())
-      return node.error() << "attribute '" << oneLine(attribute.name())
-                          << "' is of a kind that is not supported";
-    node.attributes.set(attribute.name(), value);
+  for (const AttributeProto &attribute : proto.attribute())
+    if (failed(readAttribute(node, attribute)))
+      return failure();
+  // Before opset 6: which inputs' memory may be written.
+  node.attributes.erase("consumed_inputs");
+  const OpSchema *newest = newestSchema(proto.op_type(), proto.domain());
+  for (const auto &[name, attribute] : node.schema->attributes()) {
+    auto found = newest->attributes().find(name);
+    if (found != newest->attributes().end() && !node.attributes.get(name) &&
+        attribute.default_value.has_type() &&
+        attribute.default_value.SerializeAsString() !=
+            found->second.default_value.SerializeAsString() &&
+        failed(readAttribute(node, attribute.default_value)))
+      return failure();
   }
   return success();
 }

@@ -46,6 +46,10 @@ private:
   mlir::LogicalResult importNode(const onnx::NodeProto &proto,
                                  mlir::OpBuilder &builder, Scope &scope);
   mlir::LogicalResult importConstant(Node &node, const onnx::NodeProto &proto);
+  mlir::LogicalResult readAttribute(Node &node,
+                                    const onnx::AttributeProto &attribute);
+  /// The node's attributes, and the defaults of its version that are no longer
+  /// the operator's.
   mlir::LogicalResult readAttributes(Node &node, const onnx::NodeProto &proto);
   mlir::LogicalResult readResultTypes(Node &node, const onnx::NodeProto &proto,
                                       const Scope &scope);

@@ -57,6 +57,8 @@ static Value coordinate(Scalars &s, const ResizeMode &mode,
                         s.sub(axis.exactLength, number(1)), false);
     return s.select(single, number(0), s.mul(x, ratio));
   }
+  if (mode.coordinates == "tf_half_pixel_for_nn") // Resize 11 alone has it
+    return s.div(s.add(x, half), axis.scale, false);
   if (mode.coordinates == "half_pixel_symmetric") {
     Value adjustment = s.div(outLength, s.mul(axis.scale, inLength), false);
     Value centre = s.mul(inLength, half);
@@ -379,6 +381,18 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
   return result;
 }
 
+static bool isKnown(const ResizeMode &mode) {
+  return llvm::is_contained({"nearest", "linear", "cubic"}, mode.mode) &&
+         llvm::is_contained({"half_pixel", "half_pixel_symmetric",
+                             "pytorch_half_pixel", "align_corners",
+                             "asymmetric", "tf_half_pixel_for_nn",
+                             "tf_crop_and_resize"},
+                            mode.coordinates) &&
+         llvm::is_contained(
+             {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"},
+             mode.nearest);
+}
+
 static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   ResizeMode mode;
   mode.mode = n.string("mode", "nearest");
@@ -389,6 +403,8 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   bool antialiased = n.integer("antialias", 0) && mode.mode != "nearest";
   mode.excludeOutside =
       n.integer("exclude_outside", 0) && (mode.mode == "cubic" || antialiased);
+  if (!isKnown(mode))
+    return l.refuse("a mode that is none of the operator's is not supported");
   if (antialiased && mode.coordinates == "tf_crop_and_resize")
     return l.refuse("antialias = 1 with tf_crop_and_resize is not supported");
   FailureOr<SmallVector<ResizeAxis>> read = readAxes(l, n);

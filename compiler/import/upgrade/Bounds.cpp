@@ -23,10 +23,33 @@ static LogicalResult dropIdentity(Node &node) {
   return success();
 }
 
+/// Dropout 1 and 6 that train as the newest, whose mask has bools.
+static void upgradeTraining(Node &node) {
+  Builder &builder = node.builder;
+  node.setOperand(1, node.scalar(builder.getF32Type(), node.real("ratio", .5)));
+  node.setOperand(2, node.scalar(builder.getI1Type(), 1));
+  for (StringRef attribute : {"ratio", "is_test"})
+    node.attributes.erase(attribute);
+  if (!node.hasResult(1))
+    return;
+  Type maskType = node.resultTypes[1], i1 = builder.getI1Type();
+  Type booleans = UnrankedTensorType::get(i1);
+  if (auto ranked = dyn_cast<RankedTensorType>(maskType))
+    booleans = RankedTensorType::get(ranked.getShape(), i1);
+  Operation *dropout = onnxc::createOperation(
+      node.builder, node.location, node.operation, node.operands,
+      node.attributes, {node.resultTypes[0], booleans});
+  Value mask = node.emit("onnx.CastLike", maskType,
+                         {dropout->getResult(1), node.operands[0]});
+  node.results = {dropout->getResult(0), mask};
+}
+
 /// Outside training Dropout passes its operand on, and its mask is all true.
 static LogicalResult dropDropout(Node &node) {
-  if (node.schema->SinceVersion() < 7 && !node.integer("is_test", 0))
-    return node.error() << "training (is_test = 0) is not supported";
+  if (node.schema->SinceVersion() < 7 && !node.integer("is_test", 0)) {
+    upgradeTraining(node);
+    return success();
+  }
   if (node.hasOperand(2)) {
     ElementsAttr training = onnxc::constantElements(node.operands[2]);
     std::optional<SmallVector<int64_t>> values;
@@ -58,7 +81,7 @@ static LogicalResult dropDropout(Node &node) {
 
 void onnxc::addBoundsUpgrades(Upgrades &upgrades) {
   constexpr int newest = 1000;
-  upgrades.add("Clip", 6, 10, upgradeClip);
+  upgrades.add("Clip", 1, 10, upgradeClip);
   upgrades.add("Identity", 1, newest, dropIdentity);
-  upgrades.add("Dropout", 6, newest, dropDropout);
+  upgrades.add("Dropout", 1, newest, dropDropout);
 }

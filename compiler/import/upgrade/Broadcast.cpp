@@ -23,7 +23,7 @@ static LogicalResult upgradeBinary(Node &node) {
   bool broadcasts = node.integer("broadcast", 0);
   bool hasAxis = static_cast<bool>(node.attributes.get("axis"));
   int64_t axis = node.integer("axis", 0);
-  for (StringRef attribute : {"broadcast", "axis", "consumed_inputs"})
+  for (StringRef attribute : {"broadcast", "axis"})
     node.attributes.erase(attribute);
   if (!broadcasts || !hasAxis)
     return success();
@@ -62,6 +62,6 @@ void onnxc::addBroadcastUpgrades(Upgrades &upgrades) {
   upgrades.add({"Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or",
                 "Pow", "Sub", "Xor"},
                1, 6, upgradeBinary);
-  upgrades.add("PRelu", 6, 6, upgradePRelu);
-  upgrades.add("Gemm", 6, 6, upgradeGemm);
+  upgrades.add("PRelu", 1, 6, upgradePRelu);
+  upgrades.add("Gemm", 1, 6, upgradeGemm);
 }

@@ -17,7 +17,10 @@ const onnxc::Upgrades &onnxc::Upgrades::table() {
     addAxesUpgrades(result);
     addBoundsUpgrades(result);
     addBroadcastUpgrades(result);
+    addElementTypeUpgrades(result);
     addNormalizationUpgrades(result);
+    addPoolUpgrades(result);
+    addRecurrentUpgrades(result);
     addResizeUpgrades(result);
     addScanUpgrades(result);
     addSoftmaxUpgrades(result);
@@ -91,13 +94,6 @@ parametersCarryOver(const std::vector<OpSchema::FormalParameter> &older,
   return true;
 }
 
-/// Whether two attributes' defaults are equal.
-static bool sameDefault(const OpSchema::Attribute &a,
-                        const OpSchema::Attribute &b) {
-  return a.default_value.SerializeAsString() ==
-         b.default_value.SerializeAsString();
-}
-
 bool onnxc::carriesOver(const OpSchema &older, const OpSchema &newest) {
   if (older.SinceVersion() == newest.SinceVersion())
     return true;
@@ -105,10 +101,12 @@ bool onnxc::carriesOver(const OpSchema &older, const OpSchema &newest) {
       !parametersCarryOver(older.outputs(), newest.outputs()))
     return false;
   for (const auto &[name, attribute] : older.attributes()) {
+    // About memory, not about what is computed: the importer drops it.
+    if (name == "consumed_inputs")
+      continue;
     auto found = newest.attributes().find(name);
     if (found == newest.attributes().end() ||
-        found->second.type != attribute.type ||
-        (!attribute.required && !sameDefault(attribute, found->second)))
+        found->second.type != attribute.type)
       return false;
   }
   for (const auto &[name, attribute] : newest.attributes())

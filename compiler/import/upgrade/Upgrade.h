@@ -1,8 +1,9 @@
 //===- Upgrade.h - Older forms of operators to the newest -------*- C++ -*-===//
 //
 // An operation of the onnx dialect always means the newest version of its
-// operator. Most older versions differ from it in the types they allow or lack
-// attributes whose defaults say what the older version did: those carry over.
+// operator. Most older versions differ from it in the types they allow, in the
+// defaults of attributes (which the importer writes out), or lack attributes
+// whose defaults say what the older version did: those carry over.
 // For the others there is a function in the table, by operator and the versions
 // it is for; one file per family of operators.
 //
@@ -59,7 +60,10 @@ mlir::LogicalResult computeInFloat(Node &node);
 void addAxesUpgrades(Upgrades &upgrades);
 void addBoundsUpgrades(Upgrades &upgrades);
 void addBroadcastUpgrades(Upgrades &upgrades);
+void addElementTypeUpgrades(Upgrades &upgrades);
 void addNormalizationUpgrades(Upgrades &upgrades);
+void addPoolUpgrades(Upgrades &upgrades);
+void addRecurrentUpgrades(Upgrades &upgrades);
 void addResizeUpgrades(Upgrades &upgrades);
 void addScanUpgrades(Upgrades &upgrades);
 void addSoftmaxUpgrades(Upgrades &upgrades);
