@@ -105,8 +105,9 @@ static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
             nested, l.loc, tensor,
             ValueRange{loop(0), loop(1), place,
                        s.select(inside, column, zero)});
-        return s.add(in.back(),
-                     s.select(inside, value, s.constant(compute, 0)));
+        Value term = s.select(inside, value, s.constant(compute, 0));
+        return compute.isInteger(1) ? s.logicalOr(in.back(), term)
+                                    : s.add(in.back(), term);
       });
   l.set(n.out(),
         isa<FloatType>(element) ? l.convert(sum, compute, element) : sum);

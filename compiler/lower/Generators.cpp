@@ -2,6 +2,7 @@
 
 #include "compiler/lower/Elementwise.h"
 #include "compiler/lower/RunTimeAxes.h"
+#include "compiler/lower/Strings.h"
 #include "dialects/onnx/Elements.h"
 
 #include <cmath>
@@ -222,6 +223,7 @@ static LogicalResult lowerTrilu(Lowering &l, OnnxNode n) {
   Value diagonal = l.index(k);
   Dims dims = l.dims(n.in(0));
   Type element = signless(l.elementType(n.in(0)));
+  Value outside = blank(l, l.elementType(n.in(0)));
   l.set(n.out(),
         l.map(element, dims,
               {{l.value(n.in(0)), l.b.getMultiDimIdentityMap(rank)}},
@@ -233,7 +235,7 @@ static LogicalResult lowerTrilu(Lowering &l, OnnxNode n) {
                 Value keep = s.compare(upper ? Comparison::GreaterOrEqual
                                              : Comparison::LessOrEqual,
                                        column, edge, false);
-                return s.select(keep, in[0], s.constant(element, 0));
+                return s.select(keep, in[0], outside);
               }));
   return success();
 }

@@ -110,17 +110,10 @@ static bool takesStrings(StringRef name) {
       "StringSplit",           "TfIdfVectorizer",
       "TreeEnsembleClassifier"};
   // Those that make elements of their own: no pattern is a text.
-  static constexpr StringLiteral numbers[] = {"BitCast",
-                                              "ConstantOfShape",
-                                              "DequantizeLinear",
-                                              "Dropout",
-                                              "GridSample",
-                                              "IsInf",
-                                              "IsNaN",
-                                              "NonZero",
-                                              "Pad",
-                                              "QuantizeLinear",
-                                              "Trilu"};
+  static constexpr StringLiteral numbers[] = {
+      "BitCast", "ConstantOfShape", "DequantizeLinear",
+      "Dropout", "GridSample",      "IsInf",
+      "IsNaN",   "NonZero",         "QuantizeLinear"};
   return llvm::is_contained(names, name) ||
          (takesPatterns(name) && !llvm::is_contained(numbers, name));
 }

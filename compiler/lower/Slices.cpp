@@ -2,6 +2,7 @@
 
 #include "compiler/lower/Elementwise.h"
 #include "compiler/lower/RunTimeAxes.h"
+#include "compiler/lower/Strings.h"
 #include "compiler/lower/Window.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -383,7 +384,7 @@ static LogicalResult lowerPad(Lowering &l, OnnxNode n) {
       SmallVector<Value> at(l.rank(given), l.index(0));
       fill = tensor::ExtractOp::create(l.b, l.loc, scalar, at);
     } else {
-      fill = arith::ConstantOp::create(l.b, l.loc, numberAttr(element, 0));
+      fill = blank(l, l.elementType(input));
     }
   }
   if (simple) {

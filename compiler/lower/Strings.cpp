@@ -24,6 +24,14 @@ Value onnxc::stringList(Lowering &l, ArrayRef<StringRef> texts) {
       l.b.getStrArrayAttr(texts));
 }
 
+Value onnxc::blank(Lowering &l, Type element) {
+  if (isString(element))
+    return tensor::ExtractOp::create(l.b, l.loc, stringList(l, {""}),
+                                     l.index(0));
+  return arith::ConstantOp::create(l.b, l.loc,
+                                   numberAttr(signless(element), 0));
+}
+
 std::optional<SmallVector<StringRef>> onnxc::stringAttribute(OnnxNode n,
                                                              StringRef name) {
   auto list = n.op->getAttrOfType<ArrayAttr>(name);

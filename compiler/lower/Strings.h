@@ -16,6 +16,8 @@ bool isString(mlir::Type type);
 
 /// A constant list of strings. Refuses one with a NUL character.
 mlir::Value stringList(Lowering &l, llvm::ArrayRef<llvm::StringRef> texts);
+/// What fills a place that no operand has an element for: 0, or the empty text.
+mlir::Value blank(Lowering &l, mlir::Type element);
 /// The strings of an attribute; nullopt where it is absent.
 std::optional<llvm::SmallVector<llvm::StringRef>>
 stringAttribute(OnnxNode n, llvm::StringRef name);
