@@ -223,6 +223,27 @@ static LogicalResult lowerFeatureVectorizer(Lowering &l, OnnxNode n) {
 // Categories
 //===----------------------------------------------------------------------===//
 
+/// Ends the run where an element is of no category: the categories are in the
+/// last dim, `rank`, of `encoded`.
+static void requireKnown(Lowering &l, Value encoded, int64_t rank) {
+  Type f32 = l.b.getF32Type();
+  Value known =
+      l.reduce(encoded, {rank}, numberAttr(f32, 0),
+               [&](OpBuilder &nested, Value found, Value element) {
+                 return Scalars{nested, l.loc}.max(found, element, false);
+               });
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  Value least =
+      l.reduce(known, axes, numberAttr(f32, 1),
+               [&](OpBuilder &nested, Value all, Value element) {
+                 return Scalars{nested, l.loc}.min(all, element, false);
+               });
+  Value one = tensor::ExtractOp::create(l.b, l.loc, least, ValueRange());
+  Scalars s{l.b, l.loc};
+  l.require(s.compare(Comparison::Greater, one, s.constant(f32, 0), false),
+            "an element is of no category");
+}
+
 static LogicalResult lowerOneHotEncoder(Lowering &l, OnnxNode n) {
   // A string is the number of its category.
   auto texts = stringAttribute(n, "cats_strings");
@@ -233,9 +254,6 @@ static LogicalResult lowerOneHotEncoder(Lowering &l, OnnxNode n) {
                       : integerList(n, "cats_int64s");
   if (!categories || (isText && !texts))
     return l.refuse("there are no categories of the input's type");
-  if (n.integer("zeros", 1) == 0)
-    return l.refuse("zeros = 0, an error for unknown categories, is not "
-                    "supported yet");
   Type i64 = l.b.getI64Type(), f32 = l.b.getF32Type();
   Type element = isText ? i64 : l.elementType(n.in(0));
   Value x =
@@ -247,15 +265,18 @@ static LogicalResult lowerOneHotEncoder(Lowering &l, OnnxNode n) {
                       .getMajorSubMap(rank);
   AffineMap last =
       AffineMap::get(rank + 1, 0, l.b.getAffineDimExpr(rank), l.b.getContext());
-  l.set(n.out(),
-        l.map(f32, dims, {{x, own}, {l.constantTensor(categories), last}},
-              [&](OpBuilder &nested, ValueRange in) {
-                Scalars s{nested, l.loc};
-                Value same =
-                    s.compare(Comparison::Equal, s.convert(in[0], element, i64),
-                              in[1], false);
-                return s.select(same, s.constant(f32, 1), s.constant(f32, 0));
-              }));
+  Value result =
+      l.map(f32, dims, {{x, own}, {l.constantTensor(categories), last}},
+            [&](OpBuilder &nested, ValueRange in) {
+              Scalars s{nested, l.loc};
+              Value same =
+                  s.compare(Comparison::Equal, s.convert(in[0], element, i64),
+                            in[1], false);
+              return s.select(same, s.constant(f32, 1), s.constant(f32, 0));
+            });
+  if (n.integer("zeros", 1) == 0)
+    requireKnown(l, result, rank);
+  l.set(n.out(), result);
   return success();
 }
 

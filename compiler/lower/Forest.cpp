@@ -74,8 +74,11 @@ private:
 
   bool checkLists();
   bool readLeaves();
-  /// The reference to node `i` and, below it, all its tree.
+  /// The reference to node `root` and, below it, all its tree. A node may have
+  /// several others that name it: each gets one of its own.
   std::optional<int32_t> addTree(size_t root);
+  bool separate(int32_t root);
+  int32_t copyOf(int32_t reference);
   int32_t leaf(size_t i);
   bool hasChild(size_t i, int64_t node);
   int32_t compare(size_t i, double threshold, bool missingAbove);
@@ -210,7 +213,17 @@ std::optional<int32_t> ForestReader::branch(size_t i, int32_t yes, int32_t no) {
     at = isIn(i, value, false); // NaN differs from any value.
     std::swap(yes, no);
   } else if (mode == "BRANCH_EQ") {
-    at = isIn(i, value, tracks);
+    // LightGBM's sets come as chains of these: one node for each chain.
+    if (no >= 0 && forest.set[no] >= 0 && forest.above[no] == yes &&
+        forest.feature[no] == lists.features[i]) {
+      SmallVector<double> set = forest.sets[forest.set[no]];
+      set.push_back(value);
+      tracks |= forest.missingAbove[no];
+      no = forest.below[no];
+      at = isIn(i, set, tracks);
+    } else {
+      at = isIn(i, value, tracks);
+    }
   } else if (mode == "BRANCH_MEMBER") {
     at = isIn(i, lists.members.lookup(i), tracks);
   } else {
@@ -225,13 +238,26 @@ std::optional<int32_t> ForestReader::branch(size_t i, int32_t yes, int32_t no) {
 /// Without recursion: a tree may be a chain of a million nodes.
 std::optional<int32_t> ForestReader::addTree(size_t root) {
   DenseMap<size_t, int32_t> done; // the reference to a node
-  SmallVector<size_t> order, open{root};
-  llvm::DenseSet<size_t> seen{root};
+  llvm::DenseSet<size_t> above;   // those that the walk stands below
+  SmallVector<std::pair<size_t, bool>> open{{root, false}};
   while (!open.empty()) {
-    size_t i = open.pop_back_val();
-    order.push_back(i);
-    if (lists.modes[i] == "LEAF")
+    auto [i, isComplete] = open.pop_back_val();
+    if (isComplete) {
+      int32_t yes = done[places[{lists.trees[i], lists.whenTrue[i]}]];
+      int32_t no = done[places[{lists.trees[i], lists.whenFalse[i]}]];
+      std::optional<int32_t> at = branch(i, yes, no);
+      if (!at)
+        return std::nullopt;
+      done[i] = *at;
+      above.erase(i);
       continue;
+    }
+    if (done.contains(i))
+      continue;
+    if (lists.modes[i] == "LEAF") {
+      done[i] = leaf(i);
+      continue;
+    }
     if (lists.features[i] < 0 || lists.features[i] >= features) {
       refuse(name(i) + " compares feature " + Twine(lists.features[i]) +
              " of " + Twine(features));
@@ -241,29 +267,63 @@ std::optional<int32_t> ForestReader::addTree(size_t root) {
       refuse(name(i) + " compares with NaN");
       return std::nullopt;
     }
+    above.insert(i);
+    open.push_back({i, true});
     for (int64_t node : {lists.whenTrue[i], lists.whenFalse[i]}) {
       size_t next = places[{lists.trees[i], node}];
-      if (!seen.insert(next).second) {
-        refuse(name(next) + " is reached in two ways: that is no tree");
+      if (above.contains(next)) {
+        refuse("some nodes name each other in a circle");
         return std::nullopt;
+      }
+      open.push_back({next, false});
+    }
+  }
+  reached += done.size();
+  int32_t reference = done[root];
+  if (!separate(reference))
+    return std::nullopt;
+  return reference;
+}
+
+int32_t ForestReader::copyOf(int32_t reference) {
+  if (reference >= 0) {
+    for (auto *list :
+         {&forest.feature, &forest.set, &forest.below, &forest.above})
+      list->push_back(int32_t((*list)[reference]));
+    forest.threshold.push_back(double(forest.threshold[reference]));
+    forest.missingAbove.push_back(bool(forest.missingAbove[reference]));
+    return static_cast<int32_t>(forest.feature.size() - 1);
+  }
+  for (int32_t i = forest.leafBegin[~reference];
+       i < forest.leafBegin[~reference + 1]; ++i) {
+    forest.target.push_back(int32_t(forest.target[i]));
+    forest.weight.push_back(double(forest.weight[i]));
+  }
+  forest.leafBegin.push_back(static_cast<int32_t>(forest.target.size()));
+  return ~static_cast<int32_t>(forest.leafBegin.size() - 2);
+}
+
+bool ForestReader::separate(int32_t root) {
+  constexpr size_t mostNodes = 1 << 26;
+  llvm::DenseSet<int32_t> seen{root};
+  SmallVector<int32_t> open{root};
+  while (!open.empty()) {
+    int32_t at = open.pop_back_val();
+    if (at < 0)
+      continue;
+    for (auto *list : {&forest.below, &forest.above}) {
+      int32_t next = (*list)[at];
+      if (!seen.insert(next).second) {
+        if (forest.feature.size() > mostNodes)
+          return refuse("nodes that several others name are too many");
+        next = copyOf(next);
+        (*list)[at] = next;
+        seen.insert(next);
       }
       open.push_back(next);
     }
   }
-  reached += order.size();
-  for (size_t i : llvm::reverse(order)) {
-    if (lists.modes[i] == "LEAF") {
-      done[i] = leaf(i);
-      continue;
-    }
-    int32_t yes = done[places[{lists.trees[i], lists.whenTrue[i]}]];
-    int32_t no = done[places[{lists.trees[i], lists.whenFalse[i]}]];
-    std::optional<int32_t> at = branch(i, yes, no);
-    if (!at)
-      return std::nullopt;
-    done[i] = *at;
-  }
-  return done[root];
+  return true;
 }
 
 std::optional<Forest> ForestReader::read() {

@@ -156,8 +156,7 @@ bool TreeEnsembleReader::addTree(int64_t tree, int64_t root) {
     if (node < 0 || node >= nodeCount)
       return refuse("there is no node " + Twine(node));
     if (!seen.insert(node).second)
-      return refuse("node " + Twine(node) +
-                    " is reached in two ways: that is no tree");
+      continue;
     size_t at = lists.nodes.size();
     // A set's node has no threshold.
     bool isSet = modes[node] == memberMode;

@@ -111,6 +111,41 @@ Value onnxc::winningLabels(Lowering &l, Value scores,
       });
 }
 
+Value onnxc::labelsAbove(Lowering &l, Value scores, int64_t column,
+                         double threshold, ArrayRef<int64_t> labels) {
+  Type i64 = l.b.getI64Type(), f32 = l.b.getF32Type();
+  return l.pull(i64, l.sizes(scores)[0],
+                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+                  Scalars s{nested, l.loc};
+                  Value where = s.integer(nested.getIndexType(), column);
+                  Value score = tensor::ExtractOp::create(
+                      nested, l.loc, scores, ValueRange{at[0], where});
+                  Value above = s.compare(Comparison::Greater, score,
+                                          s.constant(f32, threshold), false);
+                  return s.select(above, s.integer(i64, labels[1]),
+                                  s.integer(i64, labels[0]));
+                });
+}
+
+Value onnxc::bothScores(Lowering &l, Value scores, bool logistic,
+                        bool isProbability) {
+  Type f32 = l.b.getF32Type();
+  return l.pull(f32, {l.sizes(scores)[0], l.attr(2)},
+                [&](OpBuilder &nested, ArrayRef<Value> at) {
+                  Scalars s{nested, l.loc};
+                  Value zero = s.integer(nested.getIndexType(), 0);
+                  Value score = tensor::ExtractOp::create(
+                      nested, l.loc, scores, ValueRange{at[0], zero});
+                  Value other = isProbability && !logistic
+                                    ? s.sub(s.constant(f32, 1), score)
+                                    : s.negate(score);
+                  Value isFirst =
+                      s.compare(Comparison::Equal, at[1], zero, false);
+                  Value result = s.select(isFirst, other, score);
+                  return logistic ? s.sigmoid(result) : result;
+                });
+}
+
 //===----------------------------------------------------------------------===//
 // Linear models
 //===----------------------------------------------------------------------===//
@@ -183,11 +218,26 @@ static LogicalResult lowerLinearClassifier(Lowering &l, OnnxNode n) {
   if (!labels)
     return failure();
   auto rows = static_cast<int64_t>(labels->size());
-  if (rows < 2 || (intercepts && intercepts.size() == 1))
-    return l.refuse("one score for two classes is not supported yet");
-  Value scores = linearScores(l, n, rows);
+  if (rows < 2)
+    return l.refuse("fewer than two class labels are not supported yet");
+  bool isOneScore = rows == 2 && intercepts && intercepts.size() == 1;
+  Value scores = linearScores(l, n, isOneScore ? 1 : rows);
   if (!scores)
     return failure();
+  if (isOneScore) {
+    // How much a sample is of the second class: where the standard is silent,
+    // as in ONNX Runtime.
+    StringRef transform = n.string("post_transform", "NONE");
+    if (transform == "PROBIT")
+      return l.refuse("post_transform 'PROBIT' of one score is not supported "
+                      "yet");
+    if (n.out(0))
+      l.set(n.out(0), asLabels(l, labelsAbove(l, scores, 0, 0, labels->numbers),
+                               *labels));
+    if (n.out(1))
+      l.set(n.out(1), bothScores(l, scores, transform == "LOGISTIC", true));
+    return success();
+  }
   if (n.out(0))
     l.set(n.out(0),
           asLabels(l, winningLabels(l, scores, labels->numbers), *labels));

@@ -60,25 +60,73 @@ static LogicalResult lowerZipMap(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// For each number of the constant `wanted` its position in `numbers`, or -1.
+static Value positionsIn(Lowering &l, Value numbers, ArrayRef<int64_t> wanted) {
+  Type i64 = l.b.getI64Type();
+  auto count = static_cast<int64_t>(wanted.size());
+  Value list = l.constantTensor(
+      DenseElementsAttr::get(RankedTensorType::get({count}, i64), wanted));
+  Value none = l.empty(i64, l.attr(count));
+  Value length = l.index(l.sizes(numbers)[0]);
+  return scf::ForOp::create(
+             l.b, l.loc, l.index(0), l.index(count), l.index(1), none,
+             [&](OpBuilder &b, Location loc, Value at, ValueRange state) {
+               Scalars s{b, loc};
+               Value zero = s.integer(b.getIndexType(), 0);
+               Value number = tensor::ExtractOp::create(b, loc, list, at);
+               Value found =
+                   scf::ForOp::create(
+                       b, loc, zero, length, s.integer(b.getIndexType(), 1),
+                       s.integer(i64, -1),
+                       [&](OpBuilder &nested, Location, Value i,
+                           ValueRange best) {
+                         Scalars t{nested, loc};
+                         Value other =
+                             tensor::ExtractOp::create(nested, loc, numbers, i);
+                         Value same =
+                             t.compare(Comparison::Equal, number, other, false);
+                         scf::YieldOp::create(
+                             nested, loc,
+                             t.select(same, t.fromIndex(i, i64), best[0]));
+                       })
+                       .getResult(0);
+               Value written =
+                   tensor::InsertOp::create(b, loc, found, state[0], at);
+               scf::YieldOp::create(b, loc, written);
+             })
+      .getResult(0);
+}
+
 /// DictVectorizer: [1, V], the map's values in the order of the vocabulary, 0
 /// or "" where it lacks a key.
 static LogicalResult lowerDictVectorizer(Lowering &l, OnnxNode n) {
   auto vocabulary = stringAttribute(n, "string_vocabulary");
-  if (!vocabulary || vocabulary->empty())
-    return l.refuse("a vocabulary that is not of strings is not supported yet");
+  auto integers = n.integers("int64_vocabulary");
+  bool isText = vocabulary && !vocabulary->empty();
+  if (!isText && (!integers || integers->empty()))
+    return l.refuse("the vocabulary is missing");
   auto type = dyn_cast<op::MapType>(n.in(0).getType());
   auto held = type ? dyn_cast<TensorType>(type.getValue()) : TensorType();
-  if (!held || !isString(type.getKey()) ||
+  if (!held || isString(type.getKey()) != isText ||
       held.getElementType() != l.elementType(n.out()))
-    return l.refuse("the input is no map from strings to values of the "
-                    "output's type");
+    return l.refuse("the input is no map from the vocabulary's type to values "
+                    "of the output's");
   Value map = l.value(n.in(0)), length = readValue(l, "length", map);
   Value keys = readValue(l, "at", {map, l.index(0)});
   Value values = readValue(l, "at", {map, l.index(1)});
-  Dims count{l.attr(static_cast<int64_t>(vocabulary->size()))};
-  Value positions =
-      hostResult(l, callHost(l, "IndexOf", {boxStrings(l, *vocabulary), keys}),
-                 0, count, l.b.getI64Type());
+  Type i64 = l.b.getI64Type();
+  Dims count{l.attr(
+      static_cast<int64_t>(isText ? vocabulary->size() : integers->size()))};
+  Value positions;
+  if (isText) {
+    Value results = callHost(l, "IndexOf", {boxStrings(l, *vocabulary), keys});
+    positions = hostResult(l, results, 0, count, i64);
+  } else {
+    Value numbers = kernel::UnboxOp::create(
+        l.b, l.loc, RankedTensorType::get({ShapedType::kDynamic}, i64), keys,
+        length);
+    positions = positionsIn(l, numbers, *integers);
+  }
   Type element = l.elementType(n.out()), stored = signless(element);
   Value list = kernel::UnboxOp::create(
       l.b, l.loc, RankedTensorType::get({ShapedType::kDynamic}, stored), values,

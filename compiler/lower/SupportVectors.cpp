@@ -250,21 +250,22 @@ static Value withNegative(Lowering &l, Value scores) {
 /// coefficients of a machine with one rho are positive, ONNX Runtime says the
 /// second of two classes from a weight of 0.5 on.
 static LogicalResult setLabels(Lowering &l, OnnxNode n, const Machine &machine,
-                               Value weights, ArrayRef<int64_t> labels) {
+                               Value weights, const ClassLabels &labels) {
   bool isPositive =
       llvm::all_of(machine.coefficients, [](float c) { return c >= 0; });
   if (machine.rho.size() == 1 && (labels.size() != 2 || isPositive))
     return l.refuse("one rho, unless of two classes and with coefficients of "
                     "both signs, is not supported yet");
   if (n.out(0))
-    l.set(n.out(0), winningLabels(l, weights, labels));
+    l.set(n.out(0),
+          asLabels(l, winningLabels(l, weights, labels.numbers), labels));
   return success();
 }
 
 /// A score for each class from the features themselves.
 static LogicalResult lowerLinearMachine(Lowering &l, OnnxNode n,
                                         const Machine &machine, Value x,
-                                        ArrayRef<int64_t> labels) {
+                                        const ClassLabels &labels) {
   auto classes = static_cast<int64_t>(labels.size());
   if (static_cast<int64_t>(machine.coefficients.size()) !=
       classes * machine.features)
@@ -278,12 +279,13 @@ static LogicalResult lowerLinearMachine(Lowering &l, OnnxNode n,
 }
 
 static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
-  auto labels = n.integers("classlabels_ints");
-  if (!labels || labels->size() < 2)
-    return l.refuse("class labels that are strings, or fewer than two, are not "
-                    "supported yet");
-  if (!floatList(n, "prob_a").empty())
-    return l.refuse("prob_a and prob_b are not supported yet");
+  auto labels = classLabels(l, n, "classlabels_ints");
+  if (!labels)
+    return failure();
+  if (labels->size() < 2)
+    return l.refuse("fewer than two class labels are not supported yet");
+  ArrayRef<float> slopes = floatList(n, "prob_a"),
+                  offsets = floatList(n, "prob_b");
   std::optional<Machine> machine = readMachine(l, n);
   if (!machine)
     return failure();
@@ -291,6 +293,8 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
   if (!x)
     return failure();
   auto perClass = n.integers("vectors_per_class");
+  if (slopes.size() != offsets.size())
+    return l.refuse("prob_a and prob_b differ in length");
   if (!perClass || perClass->empty())
     return lowerLinearMachine(l, n, *machine, x, *labels);
 
@@ -314,12 +318,17 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
   auto pairCount = static_cast<int64_t>(pairs.first.size());
   if (static_cast<int64_t>(machine->rho.size()) < pairCount)
     return l.refuse("there must be a rho for each pair of classes");
+  if (!slopes.empty() && static_cast<int64_t>(slopes.size()) < pairCount)
+    return l.refuse("there must be a prob_a for each pair of classes");
   Value alike = similarities(l, x, *machine, count);
   Value scores = timesTransposed(l, alike, pairCount, coefficients);
   scores = plusColumns(l, scores, machine->rho.take_front(pairCount));
   if (failed(
           setLabels(l, n, *machine, votes(l, scores, pairs, classes), *labels)))
     return failure();
+  if (!slopes.empty())
+    return setScores(l, n,
+                     coupledProbabilities(l, scores, classes, slopes, offsets));
   if (pairCount > 1)
     return setScores(l, n, scores);
   // What else there is ONNX Runtime and onnx's reference do not agree on.

@@ -42,9 +42,25 @@ mlir::Value numbers(Lowering &l, llvm::ArrayRef<int64_t> shape,
 mlir::Value postTransform(Lowering &l, mlir::Value scores,
                           llvm::StringRef name);
 
+/// [N, classes]: the probabilities of the classes of a support vector machine
+/// from `scores`, [N, pairs], by `slopes` and `offsets` of each pair's sigmoid.
+mlir::Value coupledProbabilities(Lowering &l, mlir::Value scores,
+                                 int64_t classes, llvm::ArrayRef<float> slopes,
+                                 llvm::ArrayRef<float> offsets);
+
 /// Gives a classifier's second result, where it is wanted: the scores after the
 /// transform that its attribute names.
 mlir::LogicalResult setScores(Lowering &l, OnnxNode n, mlir::Value scores);
+
+/// labels[1] where column `column` of the scores is above `threshold`, else
+/// labels[0].
+mlir::Value labelsAbove(Lowering &l, mlir::Value scores, int64_t column,
+                        double threshold, llvm::ArrayRef<int64_t> labels);
+
+/// The scores of two classes from the one score, in column 0, that says how
+/// much a sample is of the second: its complement beside it.
+mlir::Value bothScores(Lowering &l, mlir::Value scores, bool logistic,
+                       bool isProbability);
 
 /// Of each row of `scores`, [N, C], the label of the first of its greatest.
 mlir::Value winningLabels(Lowering &l, mlir::Value scores,

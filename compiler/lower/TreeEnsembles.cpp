@@ -127,8 +127,10 @@ static LogicalResult lowerRegressor(Lowering &l, OnnxNode n) {
   auto aggregation = aggregationNamed(aggregate);
   if (!aggregation)
     return l.refuse("there is no aggregate_function '" + aggregate + "'");
-  if (transform != "NONE")
-    return l.refuse("post_transform '" + transform + "' is not supported yet");
+  // ONNX Runtime leaves it out, which the standard does not say.
+  if (transform != "NONE" && targets == 1)
+    return l.refuse("post_transform '" + transform +
+                    "' of one target is not supported yet");
   if (!base ||
       (!base->empty() && static_cast<int64_t>(base->size()) != targets))
     return l.refuse("there must be a base value for each target");
@@ -137,51 +139,16 @@ static LogicalResult lowerRegressor(Lowering &l, OnnxNode n) {
   if (!ensemble)
     return failure();
   Value sums = aggregate == "AVERAGE" ? averaged(l, *ensemble) : ensemble->sums;
-  sums = inSingle(l, sums);
-  l.set(n.out(), plus(l, sums, *base));
+  sums = postTransform(l, plus(l, inSingle(l, sums), *base), transform);
+  if (!sums)
+    return failure();
+  l.set(n.out(), sums);
   return success();
 }
 
 //===----------------------------------------------------------------------===//
 // Classes
 //===----------------------------------------------------------------------===//
-
-/// labels[1] where column `column` of the scores is above `threshold`.
-static Value labelsAbove(Lowering &l, Value scores, int64_t column,
-                         double threshold, ArrayRef<int64_t> labels) {
-  Type i64 = l.b.getI64Type(), f32 = l.b.getF32Type();
-  return l.pull(i64, l.sizes(scores)[0],
-                [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-                  Scalars s{nested, l.loc};
-                  Value where = s.integer(nested.getIndexType(), column);
-                  Value score = tensor::ExtractOp::create(
-                      nested, l.loc, scores, ValueRange{at[0], where});
-                  Value above = s.compare(Comparison::Greater, score,
-                                          s.constant(f32, threshold), false);
-                  return s.select(above, s.integer(i64, labels[1]),
-                                  s.integer(i64, labels[0]));
-                });
-}
-
-/// The scores of two classes from the one score, in column 0, that says how
-/// much a sample is of the second: its complement beside it.
-static Value bothScores(Lowering &l, Value scores, bool logistic,
-                        bool isProbability) {
-  Type f32 = l.b.getF32Type();
-  return l.pull(
-      f32, l.sizes(scores), [&](OpBuilder &nested, ArrayRef<Value> at) {
-        Scalars s{nested, l.loc};
-        Value zero = s.integer(nested.getIndexType(), 0);
-        Value score = tensor::ExtractOp::create(nested, l.loc, scores,
-                                                ValueRange{at[0], zero});
-        Value other = isProbability && !logistic
-                          ? s.sub(s.constant(f32, 1), score)
-                          : s.negate(score);
-        Value isFirst = s.compare(Comparison::Equal, at[1], zero, false);
-        Value result = s.select(isFirst, other, score);
-        return logistic ? s.sigmoid(result) : result;
-      });
-}
 
 /// Where all weights are for one of two classes the standard is silent: as in
 /// ONNX Runtime the second wins when the score is above 0, or above 0.5 where
@@ -208,7 +175,8 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
   if (!base || (!base->empty() && (base->size() != wanted || isSecond ||
                                    (classes == 2 && !isOneScore))))
     return l.refuse("these base values are not supported yet");
-  for (int32_t i = 0; i < classes; ++i)
+  // Where each class has a base value, all have a score.
+  for (int32_t i = 0; i < classes && base->empty(); ++i)
     if ((!isOneScore || scored.contains(i)) && !forest.alwaysReaches(i))
       return l.refuse("that some sample has no score for class " + Twine(i) +
                       " is not supported yet");

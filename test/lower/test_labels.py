@@ -145,6 +145,17 @@ def test_a_vectorizer_of_maps(compiled) -> None:
             session.run(None, {"m": wrong})
 
 
+def test_a_vectorizer_of_numbered_maps(compiled) -> None:
+    kind = helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(FLOAT, []))
+    model = ml_model(
+        [ml_node("DictVectorizer", ["m"], ["y"], int64_vocabulary=[4, -2, 9])],
+        [helper.make_value_info("m", kind)],
+        [("y", FLOAT, [1, 3])],
+    )
+    check(compiled, model, {"m": {9: 1.5, 4: -2.0, 5: 9.0}}, {"m": {-2: 3.0}})
+    assert onnxc.InferenceSession(compiled(model)).run(None, {"m": {}})[0].tolist() == [[0, 0, 0]]
+
+
 def test_as_many_numbers_as_labels(compiled) -> None:
     model = ml_model(
         [ml_node("ZipMap", ["x"], ["y"], classlabels_strings=ANIMALS)],

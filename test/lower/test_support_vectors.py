@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 FEATURES = 5
 KERNELS = {"LINEAR": [0.0, 0.0, 0.0], "POLY": [0.3, 1.0, 3.0], "RBF": [0.4, 0.0, 0.0], "SIGMOID": [0.2, 0.1, 0.0]}
 onnxruntime.set_default_logger_severity(4)
@@ -67,6 +67,22 @@ def linear_classifier(name, random, classes):
     return node, [(outputs[0], INT64, ["N"]), (outputs[1], FLOAT, ["N", None])]
 
 
+def sigmoids(random, classes) -> dict:
+    """Of each pair of classes: probabilities in place of scores."""
+    pairs = classes * (classes - 1) // 2
+    return {"prob_a": (-random.uniform(0.5, 2, pairs)).tolist(), "prob_b": (random.normal(size=pairs) / 5).tolist()}
+
+
+def texts(case):
+    """The same with labels that are strings."""
+    node, outputs = case
+    labels = next(attribute for attribute in node.attribute if attribute.name == "classlabels_ints")
+    names = helper.make_attribute("classlabels_strings", [f"class {number}" for number in labels.ints])
+    node.attribute.remove(labels)
+    node.attribute.append(names)
+    return node, [(outputs[0][0], STRING, ["N"]), outputs[1]]
+
+
 def test_machines(compiled) -> None:
     random = np.random.default_rng(11)
     cases = [regressor(f"r_{kernel}", random, kernel, 9) for kernel in KERNELS]
@@ -81,6 +97,12 @@ def test_machines(compiled) -> None:
             for transform in ("NONE", "LOGISTIC")
         ),
         linear_classifier("linear", random, 3),
+        *(
+            classifier(f"sure_{kernel}", random, kernel, (3, 4, 2, 5)[:classes], **sigmoids(random, classes))
+            for kernel, classes in (("RBF", 2), ("LINEAR", 3), ("POLY", 4))
+        ),
+        texts(classifier("texts", random, "RBF", (3, 4, 2), **sigmoids(random, 3))),
+        texts(classifier("plain_texts", random, "LINEAR", (3, 4))),
     ]
     nodes = [node for node, _ in cases]
     outputs = [output for _, several in cases for output in several]
@@ -93,6 +115,9 @@ def test_machines(compiled) -> None:
         for name, ours, want in zip(names, session.run(None, feeds), reference.run(None, feeds), strict=True):
             assert ours.dtype == want.dtype, name
             assert ours.size == want.size, name
+            if want.dtype == object:
+                np.testing.assert_array_equal(ours, want, err_msg=name)
+                continue
             np.testing.assert_allclose(ours.reshape(want.shape), want, rtol=2e-5, atol=2e-5, err_msg=name)
 
 
@@ -105,7 +130,8 @@ def test_machines(compiled) -> None:
         ({"kernel_type": "ODD"}, "no kernel_type 'ODD'"),
         ({"rho": [1.0]}, "rho"),
         ({"vectors_per_class": [3, -1, 4]}, "out of range"),
-        ({"prob_a": [1.0] * 3, "prob_b": [1.0] * 3}, "prob_a and prob_b"),
+        ({"prob_a": [1.0] * 3, "prob_b": [1.0] * 2}, "prob_a and prob_b differ"),
+        ({"prob_a": [1.0] * 2, "prob_b": [1.0] * 2}, "a prob_a for each pair"),
     ],
 )
 def test_refused(changes, reason, tmp_path) -> None:

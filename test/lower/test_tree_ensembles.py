@@ -239,7 +239,7 @@ def joined(values):
 
 
 BROKEN = {
-    "in two ways|2 roots": {"nodes_falsenodeids": joined},
+    "2 roots": {"nodes_falsenodeids": joined},
     "feature 99 of 6": {"nodes_featureids": setter(99)},
     "feature -1 of 6": {"nodes_featureids": setter(-1)},
     "names node 77, which does not exist": {"nodes_truenodeids": setter(77)},
@@ -347,7 +347,7 @@ BROKEN_ENSEMBLES = {
     "no (leaf|node) 99": out_of_range,
     "membership_values end": no_members,
     "no mode 7": unknown_mode,
-    "in two ways": circle,
+    "has 0 roots": circle,
 }
 
 

@@ -61,14 +61,18 @@ static LogicalResult classifier(ShapeContext &shape) {
 static LogicalResult svmClassifier(ShapeContext &shape) {
   auto count = sampleCount(shape);
   auto labels = shape.integers("classlabels_ints");
+  auto texts = shape.op->getAttrOfType<ArrayAttr>("classlabels_strings");
+  bool isText = texts && !texts.empty();
   if (!count)
     return success();
   shape.setDims(0, {*count});
-  if (!labels)
+  if (!labels && !isText)
     return success();
-  auto classes = static_cast<int64_t>(labels->size());
+  auto classes = static_cast<int64_t>(isText ? texts.size() : labels->size());
   auto vectors = shape.integers("vectors_per_class");
-  bool hasPairs = vectors && !vectors->empty() && classes > 2;
+  auto slopes = shape.op->getAttrOfType<DenseF32ArrayAttr>("prob_a");
+  bool hasPairs = vectors && !vectors->empty() && classes > 2 &&
+                  (!slopes || slopes.empty());
   shape.setDims(
       1, {*count,
           shape.constant(hasPairs ? classes * (classes - 1) / 2 : classes)});
@@ -104,9 +108,14 @@ static LogicalResult arrayFeatureExtractor(ShapeContext &shape) {
 }
 
 static LogicalResult dictVectorizer(ShapeContext &shape) {
-  if (auto texts = shape.op->getAttrOfType<ArrayAttr>("string_vocabulary"))
-    shape.setDims(0, {shape.constant(1),
-                      shape.constant(static_cast<int64_t>(texts.size()))});
+  auto texts = shape.op->getAttrOfType<ArrayAttr>("string_vocabulary");
+  auto integers = shape.integers("int64_vocabulary");
+  size_t size = texts && !texts.empty() ? texts.size()
+                : integers              ? integers->size()
+                                        : 0;
+  if (size)
+    shape.setDims(
+        0, {shape.constant(1), shape.constant(static_cast<int64_t>(size))});
   return success();
 }
 
