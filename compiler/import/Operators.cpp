@@ -17,7 +17,8 @@ static std::string reason(const NodeProto &node, const onnxc::Opsets &opsets) {
   const std::string &domain = node.domain(), &op = node.op_type();
   auto opset = opsets.find(domain);
   if (domain != "" && domain != "ai.onnx.ml" && domain != "ai.onnx.preview" &&
-      domain != "ai.onnx.preview.training")
+      domain != "ai.onnx.preview.training" &&
+      !OpSchemaRegistry::Schema(op, domain))
     return "the operator domain '" + onnxc::oneLine(domain) +
            "' is not supported";
   if (opset == opsets.end())

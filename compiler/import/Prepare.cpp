@@ -229,6 +229,7 @@ static LogicalResult prepare(onnxc::ModelFile &file,
   shortenDomains(model);
   if (failed(readOpsets(model, location, opsets)))
     return failure();
+  onnxc::registerContributedSchemas();
   inlineFunctions(model, opsets);
   shortenDomains(model);
   opsets.clear();

@@ -200,9 +200,35 @@ LogicalResult onnxc::lowerStringCast(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// ONNX Runtime's: the tokens of each text.
+static LogicalResult lowerTokenizer(Lowering &l, OnnxNode n) {
+  using Texts = SmallVector<StringRef>;
+  Texts expression,
+      separators = stringAttribute(n, "separators").value_or(Texts());
+  if (n.has("tokenexp"))
+    expression.push_back(n.string("tokenexp", ""));
+  if (expression.empty() == separators.empty())
+    return l.refuse("either tokenexp or separators must be given");
+  if (n.integer("mincharnum", 1) < 1)
+    return l.refuse("mincharnum must be at least 1");
+  int64_t rank = l.rank(n.in(0));
+  if (rank < 1 || rank > 2)
+    return l.refuse("the input must have rank 1 or 2");
+  Value results = callHost(
+      l, "Tokenizer",
+      {boxStringTensor(l, l.value(n.in(0))), boxStrings(l, expression),
+       boxStrings(l, separators), boxStrings(l, n.string("pad_value", "")),
+       boxInteger(l, n.integer("mincharnum", 1)),
+       boxInteger(l, n.integer("mark", 0))});
+  l.set(n.out(), unboxTensor(l, readValue(l, "at", {results, l.index(0)}),
+                             n.out(), "the result"));
+  return success();
+}
+
 void onnxc::addStrings(LoweringTable &table) {
   table.onOp("StringConcat", lowerConcat);
   table.onOp("StringSplit", lowerSplit);
   table.onOp("StringNormalizer", lowerNormalizer);
   table.onOp("RegexFullMatch", lowerRegexFullMatch);
+  table.onOp("com.microsoft.Tokenizer", lowerTokenizer);
 }

@@ -110,4 +110,18 @@ def Onnx_ReturnOp : Onnx_Op<"Return", [Pure, Terminator]> {
   let arguments = (ins Variadic<AnyType>:$values);
 }
 
+// ONNX Runtime's own operators give way to the standard's; this one, which
+// sklearn-onnx writes for texts, has no equal there.
+def Onnx_TokenizerOp : Onnx_Op<"com.microsoft.Tokenizer", [Pure]> {
+  let summary = "The tokens of texts";
+  let description = [{
+    `[C]` or `[N, C]` of strings to `[..., D]`, D the greatest number of tokens, padded with `pad_value`. A token is a match of the
+    regular expression `tokenexp`, or what is between matches of `separators`, of at least `mincharnum` characters; `mark`
+    puts "\x02" and "\x03" around them.
+  }];
+  let arguments = (ins AnyType:$X, DefaultValuedAttr<I64Attr, "0">:$mark, DefaultValuedAttr<I64Attr, "1">:$mincharnum,
+                       StrAttr:$pad_value, OptionalAttr<StrArrayAttr>:$separators, OptionalAttr<StrAttr>:$tokenexp);
+  let results = (outs AnyType:$Y);
+}
+
 #endif // ONNXC_ONNX_DIALECT

@@ -12,6 +12,7 @@ static Operator find(std::string_view name) {
       {"StringSplit", split},
       {"StringNormalizer", normalize},
       {"RegexFullMatch", regexFullMatch},
+      {"Tokenizer", tokenize},
       {"IndexOf", indexOf},
       {"ToStrings", toStrings},
       {"FromStrings", fromStrings},

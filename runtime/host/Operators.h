@@ -21,6 +21,9 @@ void split(Call &call);
 void normalize(Call &call);
 /// x, pattern [1]: whether the pattern matches all of a string, bool.
 void regexFullMatch(Call &call);
+/// x, tokenexp [0 or 1], separators [N], pad_value [1], mincharnum and mark
+/// (int64): the tokens, in one more dim. UTF-8.
+void tokenize(Call &call);
 /// x, keys [N]: the position of the first equal key, or -1, int64.
 void indexOf(Call &call);
 /// x of numbers: as ONNX Runtime prints them.

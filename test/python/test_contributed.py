@@ -213,6 +213,186 @@ def test_products_with_few_bits(compiled, opset) -> None:
     model.check(compiled, 1e-4)
 
 
+def test_attention_with_a_past(compiled) -> None:
+    """What is appended to a past, in floats and from 8 bits; values narrower than keys."""
+    generator, model = random_generator(), Model(17)
+    batch, heads, size, width = 2, 4, 8, 24
+    x = model.give("x", floats(generator, batch, 3, width), ["B", "S", width])
+    weights = model.constant("weights", floats(generator, width, 3 * heads * size) / 5)
+    bias = model.constant("bias", floats(generator, 3 * heads * size))
+    past = model.give("past", floats(generator, 2, batch, heads, 5, size), [2, "B", heads, "P", size])
+    mask = model.give("mask", (np.arange(8) > np.array([[2], [-1]])).astype(np.int32), ["B", "T"])
+    model.add("Attention", [x, weights, bias, "", past], outputs=2, num_heads=heads)
+    model.add("Attention", [x, weights, bias, "", past], outputs=2, num_heads=heads, unidirectional=1)
+    model.add("Attention", [x, weights, bias, mask, past], outputs=2, num_heads=heads)
+    model.add("Attention", [x, weights, bias], outputs=2, num_heads=heads, unidirectional=1)
+    narrow = model.constant("narrow", floats(generator, width, 2 * heads * size + heads * 5) / 5)
+    short = model.constant("short", floats(generator, 2 * heads * size + heads * 5))
+    sizes = [heads * size, heads * size, heads * 5]
+    model.add("Attention", [x, narrow, short], num_heads=heads, qkv_hidden_sizes=sizes)
+    # Of greater weights ONNX Runtime adds products in 16 bits where the processor has nothing better.
+    q = model.constant("q", generator.integers(-63, 64, (width, 3 * heads * size)).astype(np.int8))
+    u = model.give("u", generator.integers(0, 256, (batch, 3, width)).astype(np.uint8), ["B", "S", width])
+    scales = [model.constant(name, np.array(value, np.float32)) for name, value in (("us", 0.02), ("qs", 0.01))]
+    zeros = [model.constant("uz", np.array(128, np.uint8)), model.constant("qz", np.array(0, np.int8))]
+    model.add("QAttention", [u, q, bias, *scales, "", *zeros], num_heads=heads)
+    model.add("QAttention", [u, q, bias, *scales, "", *zeros], num_heads=heads, unidirectional=1)
+    model.add("QAttention", [u, q, bias, *scales, mask, *zeros, past], outputs=2, num_heads=heads)
+    model.check(compiled)
+
+
+GROUPED = {
+    "plain": {},
+    "scale": {"scale": 0.2, "softcap": 2.0},
+    "window": {"local_window_size": 3},
+    "smooth": {"smooth_softmax": 1},
+    "rotary": {"do_rotary": 1},
+    "interleaved": {"do_rotary": 1, "rotary_interleaved": 1},
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("past", [0, 6])
+def test_group_query_attention(compiled, past, packed) -> None:
+    """The first run over a prompt, and one token more in rows of different lengths."""
+    generator, model = random_generator(), Model(17)
+    batch, heads, groups, size = 2, 6, 2, 32
+    steps = 1 if past else 5
+    total = past + steps
+    lengths = np.array([total - 1, total - 3 if past else total - 1], np.int32)
+    q = floats(generator, batch, steps, heads * size)
+    k, v = (floats(generator, batch, steps, groups * size) for _ in range(2))
+    if packed:
+        inputs = [model.give("qkv", np.concatenate([q, k, v], axis=2), ["B", "S", (heads + 2 * groups) * size]), "", ""]
+    else:
+        inputs = [model.give(name, array, ["B", "S", array.shape[2]]) for name, array in (("q", q), ("k", k), ("v", v))]
+    caches = ["", ""]
+    if past:
+        caches = [
+            model.give(name, floats(generator, batch, groups, past, size), ["B", groups, "P", size])
+            for name in ("past_key", "past_value")
+        ]
+    sizes = [model.give("lengths", lengths, ["B"]), model.give("total", np.array(total, np.int32), [])]
+    tables = [model.constant(name, floats(generator, 20, size // 2)) for name in ("cosines", "sines")]
+    half = [model.constant(f"half_{i}", floats(generator, 20, size // 4)) for i in range(2)]
+    common = {"num_heads": heads, "kv_num_heads": groups}
+    for attributes in GROUPED.values():
+        turning = tables if "do_rotary" in attributes else []
+        model.add("GroupQueryAttention", [*inputs, *caches, *sizes, *turning], outputs=3, **common, **attributes)
+    model.add("GroupQueryAttention", [*inputs, *caches, *sizes, *half], outputs=3, do_rotary=1, **common)
+    model.check(compiled)
+
+
+def test_quantised_recurrence(compiled) -> None:
+    """ONNX Runtime's own products are of activations in 8 bits; with the weights' exact values it agrees."""
+    generator = random_generator()
+    inputs, hidden = 6, 8
+    for directions, per_column in ((1, False), (2, True)):
+        model, exact = Model(17), Model(17)
+        x = floats(generator, 5, 3, inputs)
+        values = {}
+        for name, rows in (("w", inputs), ("r", hidden)):
+            packed = generator.integers(-63, 64, (directions, rows, 4 * hidden)).astype(np.int8)
+            shape = (directions, 4 * hidden) if per_column else (directions,)
+            scale = generator.uniform(0.004, 0.02, shape).astype(np.float32)
+            zero = np.zeros(shape, np.int8)
+            values[name] = (packed, scale, zero)
+            spread = scale[:, None] if per_column else scale[:, None, None]
+            exact.constant(name, np.ascontiguousarray((packed * spread).transpose(0, 2, 1).astype(np.float32)))
+        bias = floats(generator, directions, 8 * hidden) / 4
+        attributes = {"hidden_size": hidden, "direction": "bidirectional" if directions == 2 else "forward"}
+        for one in (model, exact):
+            one.give("x", x, ["T", "B", inputs])
+            one.constant("b", bias)
+        exact.add("LSTM", ["x", "w", "r", "b"], outputs=3, domain="", **attributes)
+        for name in ("w", "r"):
+            for part, array in zip(("", "_scale", "_zero"), values[name], strict=True):
+                model.constant(name + part, array)
+        names = ["x", "w", "r", "b", "", "", "", "", "w_scale", "w_zero", "r_scale", "r_zero"]
+        model.add("DynamicQuantizeLSTM", names, outputs=3, **attributes)
+        theirs, wanted = (
+            onnxruntime.InferenceSession(one.build().SerializeToString(), providers=["CPUExecutionProvider"]).run(
+                None, one.feeds
+            )
+            for one in (model, exact)
+        )
+        session = onnxc.InferenceSession(compiled(model.build([want.ndim for want in wanted])))
+        results = session.run(None, model.feeds)
+        for ours, same, near in zip(results, wanted, theirs, strict=True):
+            np.testing.assert_allclose(ours, same, rtol=0, atol=2e-5)
+            np.testing.assert_allclose(ours, near, rtol=0, atol=0.03)
+
+
+def test_tensors(compiled) -> None:
+    generator, model = random_generator(), Model(17)
+    x = model.give("x", floats(generator, 2, 3, 7, 7), ["B", "C", "N", "N"])
+    model.add("Inverse", [x])
+    swaps = model.give("swaps", np.eye(5, dtype=np.float32)[[3, 0, 4, 1, 2]] * 4, ["M", "M"])
+    model.add("Inverse", [swaps])
+    rows = model.give("rows", floats(generator, 4, 6), ["R", 6])
+    for upper, shift in ((1, None), (0, 1), (1, -2)):
+        shifts = [] if shift is None else [model.constant(f"shift{shift}", np.array(shift, np.int64))]
+        model.add("Trilu", [rows, *shifts], upper=upper)
+    model.check(compiled, 1e-4)
+
+
+def test_channels_last(compiled, tmp_path) -> None:
+    generator = random_generator()
+    x = generator.integers(0, 256, (2, 9, 8, 3)).astype(np.uint8)
+    scale, zero = helper.make_tensor("scale", FLOAT, [], [0.02]), helper.make_tensor("zero", UINT8, [], [120])
+    window = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}
+    node, inputs = helper.make_node, ["x", "scale", "zero", "scale", "zero"]
+    nodes = [
+        node("NhwcMaxPool", ["x"], ["greatest"], domain=DOMAIN, **window),
+        node("QLinearAveragePool", inputs, ["mean"], domain=DOMAIN, channels_last=1, **window),
+        node("QLinearGlobalAveragePool", inputs, ["whole"], domain=DOMAIN, channels_last=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "pools",
+        [helper.make_tensor_value_info("x", UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info(name, UINT8, [None] * 4) for name in ("greatest", "mean", "whole")],
+        [scale, zero],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxc.InferenceSession(compiled(model))
+    for ours, want in zip(session.run(None, {"x": x}), reference.run(None, {"x": x}), strict=True):
+        assert np.abs(ours.astype(int) - want).max() <= 1  # a mean that lies between two numbers
+
+
+def test_tokens(compiled) -> None:
+    """By what tokens match, by what is between them, and by characters."""
+    texts = ["a bc  déf", "", "ünï, cödé", "x" * 5, "12 3"]
+    cases = {
+        "words": {"tokenexp": r"\w+"},
+        "long": {"tokenexp": "[^ ,]+", "mincharnum": 3, "mark": 1, "pad_value": "<pad>"},
+        "any": {"tokenexp": "."},
+        "empty": {"tokenexp": "x*"},
+        "between": {"separators": [" ", ",+"]},
+        "characters": {"separators": [""]},
+    }
+    usual = {"mark": 0, "mincharnum": 1, "pad_value": "#"}
+    nodes = [
+        helper.make_node("Tokenizer", ["x"], [name], domain=DOMAIN, **(usual | case)) for name, case in cases.items()
+    ]
+    for dims, shape in ((["C"], (5,)), (["N", "C"], (5, 1))):
+        graph = helper.make_graph(
+            nodes,
+            "tokens",
+            [helper.make_tensor_value_info("x", TensorProto.STRING, dims)],
+            [helper.make_tensor_value_info(name, TensorProto.STRING, [*dims, None]) for name in cases],
+        )
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxc.InferenceSession(compiled(model))
+        feeds = {"x": np.array(texts, object).reshape(shape)}
+        for name, ours, want in zip(cases, session.run(None, feeds), reference.run(None, feeds), strict=True):
+            np.testing.assert_array_equal(ours, want, err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("operator", "inputs", "attributes", "reason"),
     [

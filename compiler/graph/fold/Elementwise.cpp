@@ -169,6 +169,12 @@ static Integer greaterEqualInteger(int64_t a, int64_t b) { return a >= b; }
 static Integer andInteger(int64_t a, int64_t b) { return a & b; }
 static Integer orInteger(int64_t a, int64_t b) { return a | b; }
 static Integer xorInteger(int64_t a, int64_t b) { return a ^ b; }
+static Integer leftInteger(int64_t a, int64_t b) {
+  return b >= 0 && b < 64 ? u(a) << b : 0;
+}
+static Integer rightInteger(int64_t a, int64_t b) {
+  return b >= 0 && b < 64 ? u(a) >> b : 0;
+}
 /// Python's: the sign of the divisor.
 static Integer modInteger(int64_t a, int64_t b) {
   if (b == 0 || b == -1)
@@ -221,6 +227,18 @@ static Results mod(const Evaluation &evaluation) {
   if (evaluation.operand(0).isFloat())
     return std::nullopt;
   return binary<remReal, modInteger>(evaluation);
+}
+
+/// Of unsigned integers.
+static Results bitShift(const Evaluation &evaluation) {
+  if (evaluation.operand(0).isFloat())
+    return std::nullopt;
+  auto direction = evaluation.op->getAttrOfType<StringAttr>("direction");
+  if (!direction)
+    return std::nullopt;
+  return direction.getValue() == "LEFT"
+             ? binary<mulReal, leftInteger>(evaluation)
+             : binary<mulReal, rightInteger>(evaluation);
 }
 
 static Results logicalNot(const Evaluation &evaluation) {
@@ -338,6 +356,7 @@ void fold::addElementwise(Evaluators &evaluators) {
   evaluators.on("BitwiseAnd", binary<mulReal, andInteger>);
   evaluators.on("BitwiseOr", binary<addReal, orInteger>);
   evaluators.on("BitwiseXor", binary<subReal, xorInteger>);
+  evaluators.on("BitShift", bitShift);
   evaluators.on("Not", logicalNot);
   evaluators.on("Where", where);
   evaluators.on("Cast", cast);

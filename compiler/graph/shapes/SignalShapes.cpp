@@ -123,6 +123,15 @@ static LogicalResult stringSplit(ShapeContext &shape) {
   return success();
 }
 
+static LogicalResult tokenizer(ShapeContext &shape) {
+  if (auto data = shape.dims(0)) {
+    Exprs result(*data);
+    result.push_back({});
+    shape.setDims(0, std::move(result));
+  }
+  return success();
+}
+
 void onnxc::addSignalShapes(ShapeRules &rules) {
   rules.onShape({"BlackmanWindow", "HammingWindow", "HannWindow"}, window);
   rules.onShape("MelWeightMatrix", melWeightMatrix);
@@ -131,4 +140,5 @@ void onnxc::addSignalShapes(ShapeRules &rules) {
   rules.onShape("TfIdfVectorizer", tfIdf);
   rules.onShape("StringNormalizer", stringNormalizer);
   rules.onShape("StringSplit", stringSplit);
+  rules.onShape("com.microsoft.Tokenizer", tokenizer);
 }

@@ -1,21 +1,19 @@
-//===- Attention.cpp - Attention, MultiHeadAttention, RotaryEmbedding -----===//
+//===- Attention.cpp - Attention, QAttention, MultiHeadAttention ----------===//
 
-#include "compiler/import/contributed/Contributed.h"
+#include "compiler/import/contributed/AttentionParts.h"
 
 #include <limits>
 
 using namespace onnxc;
 using onnx::TensorProto;
 
-/// 0 where `keeps`, of any numbers, is not 0, otherwise `masked`.
-static std::string penalty(Replacement &r, const std::string &keeps,
+std::string onnxc::penalty(Replacement &r, const std::string &keeps,
                            double masked, const std::string &like) {
   return r.call("Where", {r.cast(keeps, TensorProto::BOOL), r.number(0, like),
                           r.number(masked, like)});
 }
 
-/// The numbers below that of `size`, a vector of one element, as [size].
-static std::string countTo(Replacement &r, const std::string &size) {
+std::string onnxc::countTo(Replacement &r, const std::string &size) {
   std::string end =
       r.call("Reshape", {size, r.integers(llvm::ArrayRef<int64_t>())});
   return r.call("Range", {r.scalar(0), end, r.scalar(1)});
@@ -97,30 +95,94 @@ static void refuseFrom(Replacement &r, int first,
       return r.refuse("output " + llvm::Twine(i) + " is not supported yet");
 }
 
-/// input [B, S, D] times weights [D, 3 N h] is queries, keys and values.
-static void replaceAttention(Replacement &r) {
+namespace {
+/// The inputs of Attention and QAttention behind the product, by position.
+struct AttentionInputs {
+  int mask, past, bias;
+};
+} // namespace
+
+/// `all`, [B, S, 3 N h], is queries, keys and values. Before keys and values
+/// are those of the past, [2, B, N, P, h], to which they are appended.
+static void attendToAll(Replacement &r, const std::string &all, int64_t heads,
+                        AttentionInputs inputs) {
+  std::string q, k, v, mask, causal, pastKeys;
+  onnx::AttributeProto axis = onnx::MakeAttribute("axis", int64_t(2)),
+                       first = onnx::MakeAttribute("axis", int64_t(0));
+  if (const onnx::AttributeProto *sizes = r.attribute("qkv_hidden_sizes");
+      sizes && sizes->ints_size()) {
+    if (sizes->ints_size() != 3 || sizes->ints(0) < 1 || sizes->ints(1) < 1 ||
+        sizes->ints(2) < 1)
+      return r.refuse("qkv_hidden_sizes must be three sizes");
+    int64_t begin = 0;
+    for (auto [part, size] :
+         {std::pair(&q, sizes->ints(0)), std::pair(&k, sizes->ints(1)),
+          std::pair(&v, sizes->ints(2))}) {
+      *part = toHeads(
+          r, r.slice(all, r.integers(begin), r.integers(begin + size), 2),
+          heads);
+      begin += size;
+    }
+  } else {
+    std::string parts =
+        r.transpose(r.reshape(all, {0, 0, 3, heads, -1}), {2, 0, 3, 1, 4});
+    auto part = [&](int64_t index) {
+      return r.call("Gather", {parts, r.scalar(index)});
+    };
+    q = part(0), k = part(1), v = part(2);
+  }
+  if (r.has(inputs.past)) {
+    auto before = [&](int64_t index) {
+      return r.call("Gather", {r.in(inputs.past), r.scalar(index)});
+    };
+    pastKeys = before(0);
+    k = r.call("Concat", {pastKeys, k}, {axis});
+    v = r.call("Concat", {before(1), v}, {axis});
+  }
+  if (r.wants(1))
+    r.result(1,
+             r.call("Concat", {r.unsqueeze(k, 0), r.unsqueeze(v, 0)}, {first}));
+  if (r.has(inputs.mask))
+    mask = maskPenalty(r, r.in(inputs.mask), k, q);
+  if (r.integer("unidirectional", 0))
+    causal = causalPenalty(r, q, k, pastKeys);
+  r.result(0, attend(r, q, k, v,
+                     {causal, mask, inputs.bias < 0 ? "" : r.in(inputs.bias)}));
+}
+
+/// The number of heads; 0, with a refusal, where it is missing or the past's
+/// memory is to be shared.
+static int64_t headsOf(Replacement &r) {
   int64_t heads = r.integer("num_heads", 0);
   if (heads < 1)
-    return r.refuse("num_heads is missing");
-  if (r.has(4))
-    return r.refuse("input 'past' is not supported yet");
-  refuseFrom(r, 6, {"past_sequence_length"}, 1);
+    r.refuse("num_heads is missing");
+  if (r.integer("past_present_share_buffer", 0))
+    r.refuse("past_present_share_buffer is not supported yet");
+  return heads;
+}
+
+/// input [B, S, D] times weights [D, 3 N h].
+static void replaceAttention(Replacement &r) {
+  int64_t heads = headsOf(r);
+  refuseFrom(r, 6, {"past_sequence_length"}, 2);
   if (!r.refusal().empty())
     return;
   std::string all = r.call("MatMul", {r.in(0), r.in(1)});
   if (r.has(2))
     all = r.call("Add", {all, r.in(2)});
-  std::string parts =
-      r.transpose(r.reshape(all, {0, 0, 3, heads, -1}), {2, 0, 3, 1, 4});
-  auto part = [&](int64_t index) {
-    return r.call("Gather", {parts, r.scalar(index)});
-  };
-  std::string q = part(0), k = part(1), v = part(2), mask, causal;
-  if (r.has(3))
-    mask = maskPenalty(r, r.in(3), k, q);
-  if (r.integer("unidirectional", 0))
-    causal = causalPenalty(r, q, k);
-  r.result(0, attend(r, q, k, v, {causal, mask, r.in(5)}));
+  attendToAll(r, all, heads, {3, 4, 5});
+}
+
+/// The same with an input and weights in 8 bits.
+static void replaceQAttention(Replacement &r) {
+  int64_t heads = headsOf(r);
+  if (!r.refusal().empty())
+    return;
+  std::string sums =
+      r.call("MatMulInteger", {r.in(0), r.in(1), r.in(6), r.in(7)});
+  std::string scale = r.call("Mul", {r.in(3), r.in(4)});
+  std::string all = r.call("Mul", {r.cast(sums, TensorProto::FLOAT), scale});
+  attendToAll(r, r.call("Add", {all, r.in(2)}), heads, {5, 8, -1});
 }
 
 /// Queries, keys and values, each [B, S or L, N * h], perhaps with one bias for
@@ -180,75 +242,13 @@ static void replaceMultiHeadAttention(Replacement &r) {
   r.result(0, attend(r, q, k, v, {causal, mask, r.in(5)}));
 }
 
-/// Turns pairs of elements of each head by the angles of the position: the
-/// first half with the second, or neighbours. The input is [B, S, N * h] or
-/// [B, N, S, h], the position of the first element [1] or that of each [B, S].
-static void replaceRotaryEmbedding(Replacement &r) {
-  if (r.integer("is_packed_batching", 0) || r.real("scale", 1) != 1)
-    return r.refuse("is_packed_batching, or a scale, is not supported yet");
-  std::string x = r.in(0), cosines = r.in(2), sines = r.in(3);
-  std::optional<size_t> rank = r.rank(x), placeRank = r.rank(r.in(1));
-  if (!rank || !placeRank)
-    return;
-  if ((*rank != 3 && *rank != 4) || *placeRank < 1 || *placeRank > 2)
-    return r.refuse("the input's or the positions' rank is not supported");
-  auto joined = [&](const std::vector<std::string> &parts, int64_t axis) {
-    return r.call("Concat", parts, {onnx::MakeAttribute("axis", axis)});
-  };
-  std::string half = r.dim(cosines, 1), whole = r.call("Add", {half, half});
-  int64_t heads = r.integer("num_heads", 0);
-  if (*rank == 4)
-    x = r.transpose(x, {0, 2, 1, 3});
-  else if (heads > 0)
-    x = r.reshape(x, {0, 0, heads, -1});
-  else
-    x = r.call("Reshape", {x, joined({r.integers({0, 0, -1}), whole}, 0)});
-
-  // The angles of each place, [B or 1, S, 1, half].
-  std::string places = r.cast(r.in(1), TensorProto::INT64);
-  if (*placeRank == 1)
-    places = r.unsqueeze(r.call("Add", {countTo(r, r.dim(x, 1)), places}), 0);
-  auto angles = [&](const std::string &table) {
-    return r.unsqueeze(r.call("Gather", {table, places}), 2);
-  };
-  std::string cosine = angles(cosines), sine = angles(sines);
-
-  std::string zero = r.integers(0), one = r.integers(1), two = r.integers(2),
-              axis = r.integers(3);
-  std::string end = r.integers(std::numeric_limits<int64_t>::max());
-  std::string turned = r.slice(x, zero, whole, 3);
-  bool interleaved = r.integer("interleaved", 0);
-  auto part = [&](bool second) {
-    if (interleaved)
-      return r.call("Slice", {turned, second ? one : zero, end, axis, two});
-    return second ? r.slice(turned, half, whole, 3)
-                  : r.slice(turned, zero, half, 3);
-  };
-  std::string a = part(false), b = part(true);
-  auto times = [&](const std::string &y, const std::string &z) {
-    return r.call("Mul", {y, z});
-  };
-  std::string first = r.call("Sub", {times(a, cosine), times(b, sine)});
-  std::string second = r.call("Add", {times(b, cosine), times(a, sine)});
-  if (interleaved)
-    turned =
-        r.reshape(joined({r.unsqueeze(first, 4), r.unsqueeze(second, 4)}, 4),
-                  {0, 0, 0, -1});
-  else
-    turned = joined({first, second}, 3);
-  // What is behind the dims that turn stays.
-  if (r.integer("rotary_embedding_dim", 0) > 0)
-    turned = joined({turned, r.slice(x, whole, end, 3)}, 3);
-  r.result(0, *rank == 4 ? r.transpose(turned, {0, 2, 1, 3})
-                         : r.reshape(turned, {0, 0, -1}));
-}
-
 void onnxc::addContributedAttention(ContributedOperators &operators) {
   operators.add("Attention", replaceAttention,
-                {"num_heads", "unidirectional", "mask_filter_value", "scale"});
+                {"num_heads", "unidirectional", "mask_filter_value", "scale",
+                 "qkv_hidden_sizes", "past_present_share_buffer"});
+  operators.add("QAttention", replaceQAttention,
+                {"num_heads", "unidirectional", "mask_filter_value", "scale",
+                 "past_present_share_buffer"});
   operators.add("MultiHeadAttention", replaceMultiHeadAttention,
                 {"num_heads", "unidirectional", "mask_filter_value", "scale"});
-  operators.add("RotaryEmbedding", replaceRotaryEmbedding,
-                {"num_heads", "rotary_embedding_dim", "interleaved",
-                 "is_packed_batching", "scale"});
 }

@@ -4,6 +4,9 @@
 
 #include "mlir/IR/Diagnostics.h"
 
+#include "onnx/defs/schema.h"
+#include "onnx/defs/shape_inference.h"
+
 using namespace mlir;
 using namespace onnxc;
 using onnx::AttributeProto;
@@ -20,9 +23,12 @@ const ContributedOperators &ContributedOperators::table() {
     ContributedOperators result;
     addContributedActivations(result);
     addContributedAttention(result);
+    addContributedGroupQueryAttention(result);
     addContributedNormalizations(result);
     addContributedProducts(result);
     addContributedQuantised(result);
+    addContributedRotaryEmbedding(result);
+    addContributedTensors(result);
     return result;
   }();
   return operators;
@@ -143,6 +149,10 @@ std::string Replacement::cast(const std::string &x,
   return call("Cast", {x}, {MakeAttribute("to", static_cast<int64_t>(type))});
 }
 
+std::string Replacement::asFloats(const std::string &x) {
+  return cast(cast(x, TensorProto::FLOAT16), TensorProto::FLOAT);
+}
+
 std::string Replacement::castLike(const std::string &x,
                                   const std::string &like) {
   // Older opsets have no CastLike, and ONNX Runtime's tools write f32 there.
@@ -180,6 +190,59 @@ std::string Replacement::mean(const std::string &x) {
     return call("ReduceMean", {x, integers(-1)});
   return call("ReduceMean", {x},
               {MakeAttribute("axes", std::vector<int64_t>{-1})});
+}
+
+std::string Replacement::channelsFirst(const std::string &x, size_t rank) {
+  std::vector<int64_t> order{0, static_cast<int64_t>(rank) - 1};
+  for (size_t i = 1; i + 1 < rank; ++i)
+    order.push_back(static_cast<int64_t>(i));
+  return transpose(x, order);
+}
+
+std::string Replacement::channelsLast(const std::string &x, size_t rank) {
+  std::vector<int64_t> order{0};
+  for (size_t i = 2; i < rank; ++i)
+    order.push_back(static_cast<int64_t>(i));
+  order.push_back(1);
+  return transpose(x, order);
+}
+
+std::string Replacement::loop(
+    const std::string &count, const std::string &state,
+    TensorProto::DataType type,
+    llvm::function_ref<std::string(const std::string &, const std::string &)>
+        body) {
+  std::vector<NodeProto> outside = std::exchange(nodes, {});
+  std::string step = fresh(), given = fresh(), before = fresh();
+  std::string after = body(step, before);
+  std::string goesOn = call("Identity", {given});
+  GraphProto graph;
+  graph.set_name(prefix + "body");
+  auto declare = [&](onnx::ValueInfoProto &value, const std::string &name,
+                     TensorProto::DataType type) {
+    value.set_name(name);
+    auto *tensor = value.mutable_type()->mutable_tensor_type();
+    tensor->set_elem_type(type);
+    return tensor;
+  };
+  declare(*graph.add_input(), step, TensorProto::INT64)->mutable_shape();
+  declare(*graph.add_input(), given, TensorProto::BOOL)->mutable_shape();
+  declare(*graph.add_input(), before, type);
+  declare(*graph.add_output(), goesOn, TensorProto::BOOL)->mutable_shape();
+  declare(*graph.add_output(), after, type);
+  for (NodeProto &inner : nodes)
+    *graph.add_node() = std::move(inner);
+  nodes = std::move(outside);
+  return call("Loop", {count, "", state}, {MakeAttribute("body", graph)});
+}
+
+Replacement::Attributes
+Replacement::given(llvm::ArrayRef<llvm::StringRef> names) const {
+  Attributes attributes;
+  for (llvm::StringRef name : names)
+    if (const AttributeProto *found = attribute(name))
+      attributes.push_back(*found);
+  return attributes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -265,6 +328,36 @@ static bool usesContributed(const GraphProto &graph) {
              return attribute.has_g() && usesContributed(attribute.g());
            });
   });
+}
+
+void onnxc::registerContributedSchemas() {
+  static const bool done = [] {
+    using onnx::OpSchema;
+    onnx::OpSchemaRegistry::DomainToVersionRange::Instance().AddDomainToVersion(
+        "com.microsoft", 1, 1);
+    onnx::RegisterSchema(
+        OpSchema("Tokenizer", __FILE__, __LINE__)
+            .SetDomain("com.microsoft")
+            .SinceVersion(1)
+            .Input(0, "X", "texts, [C] or [N, C]", "T")
+            .Output(0, "Y", "their tokens, [..., D]", "T")
+            .TypeConstraint("T", {"tensor(string)"}, "texts")
+            .Attr("mark", "whether to mark the ends", AttributeProto::INT,
+                  int64_t(0))
+            .Attr("mincharnum", "least characters of a token",
+                  AttributeProto::INT, int64_t(1))
+            .Attr("pad_value", "fills up the tokens", AttributeProto::STRING,
+                  /*required=*/true)
+            .Attr("separators", "what is between tokens",
+                  AttributeProto::STRINGS, /*required=*/false)
+            .Attr("tokenexp", "what tokens match", AttributeProto::STRING,
+                  /*required=*/false)
+            .TypeAndShapeInferenceFunction([](onnx::InferenceContext &context) {
+              onnx::propagateElemTypeFromInputToOutput(context, 0, 0);
+            }));
+    return true;
+  }();
+  (void)done;
 }
 
 LogicalResult onnxc::replaceContributed(onnx::ModelProto &model,

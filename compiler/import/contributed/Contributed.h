@@ -70,6 +70,9 @@ public:
   std::string scalar(int64_t value);
 
   std::string cast(const std::string &x, onnx::TensorProto::DataType type);
+  /// Integers of 8 bits as f32, by way of f16: constants twice as large at a
+  /// time are folded.
+  std::string asFloats(const std::string &x);
   /// `x` in the type of `like`.
   std::string castLike(const std::string &x, const std::string &like);
   std::string transpose(const std::string &x, llvm::ArrayRef<int64_t> order);
@@ -82,6 +85,19 @@ public:
                     const std::string &end, int64_t axis);
   /// The mean along the last axis, which stays.
   std::string mean(const std::string &x);
+  /// [N, ..., C] as [N, C, ...], and back.
+  std::string channelsFirst(const std::string &x, size_t rank);
+  std::string channelsLast(const std::string &x, size_t rank);
+  /// `state`, of `type`, after `count` (a scalar) times
+  /// `state = body(step, state)`.
+  std::string
+  loop(const std::string &count, const std::string &state,
+       onnx::TensorProto::DataType type,
+       llvm::function_ref<std::string(const std::string &, const std::string &)>
+           body);
+
+  /// The attributes of the node that are given, of these.
+  Attributes given(llvm::ArrayRef<llvm::StringRef> names) const;
 
   std::vector<onnx::NodeProto> nodes;
 
@@ -119,6 +135,10 @@ private:
   std::map<std::string, Operator> entries;
 };
 
+/// Makes the operators known to ONNX's registry that ai.onnx has no equal for:
+/// the dialect has them.
+void registerContributedSchemas();
+
 /// Replaces the nodes of `model` that are known, with errors for those of them
 /// that use what is not. `infer` finds the types of values.
 mlir::LogicalResult replaceContributed(onnx::ModelProto &model,
@@ -129,9 +149,12 @@ mlir::LogicalResult replaceContributed(onnx::ModelProto &model,
 // One for each file here.
 void addContributedActivations(ContributedOperators &operators);
 void addContributedAttention(ContributedOperators &operators);
+void addContributedGroupQueryAttention(ContributedOperators &operators);
 void addContributedNormalizations(ContributedOperators &operators);
 void addContributedProducts(ContributedOperators &operators);
 void addContributedQuantised(ContributedOperators &operators);
+void addContributedRotaryEmbedding(ContributedOperators &operators);
+void addContributedTensors(ContributedOperators &operators);
 
 } // namespace onnxc
 

@@ -98,7 +98,7 @@ static void replaceMatMulNBits(Replacement &r) {
   int64_t blocks = (columns + block - 1) / block;
   std::string scales = r.reshape(r.in(2), {rows, blocks, 1});
   auto real = [&](const std::string &x) {
-    return r.castLike(r.cast(x, TensorProto::FLOAT), scales);
+    return r.castLike(r.asFloats(x), scales);
   };
   std::string values = r.reshape(r.in(1), {rows, blocks, block * bits / 8});
   values = real(unpacked(r, values, bits, rows));

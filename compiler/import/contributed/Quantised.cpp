@@ -32,20 +32,10 @@ void quantize(Replacement &r, const std::string &value, int scale) {
   }
   r.result(0, r.call("QuantizeLinear", {value, r.in(scale), zero}));
 }
-
-/// The attributes that are given, of these.
-Replacement::Attributes given(Replacement &r,
-                              llvm::ArrayRef<llvm::StringRef> names) {
-  Replacement::Attributes attributes;
-  for (llvm::StringRef name : names)
-    if (const onnx::AttributeProto *attribute = r.attribute(name))
-      attributes.push_back(*attribute);
-  return attributes;
-}
 } // namespace
 
 template <const char *op> static void replaceUnary(Replacement &r) {
-  quantize(r, r.call(op, {dequantized(r, 0)}, given(r, {"alpha"})), 3);
+  quantize(r, r.call(op, {dequantized(r, 0)}, r.given({"alpha"})), 3);
 }
 
 template <const char *op> static void replaceBinary(Replacement &r) {
@@ -53,12 +43,17 @@ template <const char *op> static void replaceBinary(Replacement &r) {
 }
 
 template <const char *op> static void replacePool(Replacement &r) {
-  if (r.integer("channels_last", 0))
-    return r.refuse("channels_last is not supported yet");
-  Replacement::Attributes attributes =
-      given(r, {"auto_pad", "ceil_mode", "count_include_pad", "kernel_shape",
-                "pads", "strides"});
-  quantize(r, r.call(op, {dequantized(r, 0)}, attributes), 3);
+  std::string x = dequantized(r, 0);
+  std::optional<size_t> rank = r.rank(r.in(0));
+  if (!rank)
+    return;
+  bool isLast = r.integer("channels_last", 0) && *rank > 2;
+  if (isLast)
+    x = r.channelsFirst(x, *rank);
+  x = r.call(op, {x},
+             r.given({"auto_pad", "ceil_mode", "count_include_pad",
+                      "kernel_shape", "pads", "strides"}));
+  quantize(r, isLast ? r.channelsLast(x, *rank) : x, 3);
 }
 
 static void replaceConcat(Replacement &r) {
@@ -69,7 +64,7 @@ static void replaceConcat(Replacement &r) {
     return r.refuse("there is nothing to join");
   if (r.in(1).empty())
     return r.refuse("the result's zero point is missing");
-  quantize(r, r.call("Concat", parts, given(r, {"axis"})), 0);
+  quantize(r, r.call("Concat", parts, r.given({"axis"})), 0);
 }
 
 static void replaceSoftmax(Replacement &r) {
@@ -113,11 +108,57 @@ static void replaceGemm(Replacement &r) {
         r.call("Mul", {r.cast(r.in(6), TensorProto::FLOAT), scale}));
   }
   std::string y =
-      r.call("Gemm", operands, given(r, {"alpha", "transA", "transB"}));
+      r.call("Gemm", operands, r.given({"alpha", "transA", "transB"}));
   if (r.has(7))
     quantize(r, y, 7);
   else
     r.result(0, y);
+}
+
+/// LSTM with weights in 8 bits, W [D, I, 4 H] and R [D, H, 4 H], each with a
+/// scale and a zero point for a direction or for each of its columns. What it
+/// says of activations is how ONNX Runtime makes its products fast; here these
+/// stay floats.
+static void replaceDynamicQuantizeLSTM(Replacement &r) {
+  auto weights = [&](int input, int scale) -> std::string {
+    std::optional<size_t> rank = r.rank(r.in(scale));
+    if (!rank)
+      return "";
+    auto beside = [&](const std::string &x) {
+      return *rank == 1 ? r.reshape(x, {-1, 1, 1}) : r.unsqueeze(x, 1);
+    };
+    std::string values = r.asFloats(r.in(input));
+    if (r.has(scale + 1))
+      values = r.call("Sub", {values, beside(r.asFloats(r.in(scale + 1)))});
+    return r.transpose(r.call("Mul", {values, beside(r.in(scale))}), {0, 2, 1});
+  };
+  std::string w = weights(1, 8), recurrent = weights(2, 10);
+  if (r.waitsForTypes())
+    return;
+  std::vector<std::string> inputs{r.in(0), w, recurrent};
+  for (int i = 3; i < 8; ++i)
+    inputs.push_back(r.in(i));
+  std::string y =
+      r.call("LSTM", inputs,
+             r.given({"activation_alpha", "activation_beta", "activations",
+                      "clip", "direction", "hidden_size", "input_forget"}));
+  onnx::NodeProto &lstm = r.nodes.back();
+  std::string hidden = y + ".h", cell = y + ".c";
+  lstm.add_output(hidden);
+  lstm.add_output(cell);
+  r.result(0, y);
+  r.result(1, hidden);
+  r.result(2, cell);
+}
+
+/// Those of ai.onnx, in a domain of their own for types that they lacked once.
+static void replaceQuantizeLinear(Replacement &r) {
+  r.result(0, r.call("QuantizeLinear", {r.in(0), r.in(1), r.in(2)},
+                     r.given({"axis"})));
+}
+static void replaceDequantizeLinear(Replacement &r) {
+  r.result(0, r.call("DequantizeLinear", {r.in(0), r.in(1), r.in(2)},
+                     r.given({"axis"})));
 }
 
 namespace {
@@ -127,6 +168,11 @@ constexpr char add[] = "Add", multiply[] = "Mul", sigmoid[] = "Sigmoid",
 } // namespace
 
 void onnxc::addContributedQuantised(ContributedOperators &operators) {
+  operators.add("DynamicQuantizeLSTM", replaceDynamicQuantizeLSTM,
+                {"activation_alpha", "activation_beta", "activations", "clip",
+                 "direction", "hidden_size", "input_forget"});
+  operators.add("QuantizeLinear", replaceQuantizeLinear, {"axis"});
+  operators.add("DequantizeLinear", replaceDequantizeLinear, {"axis"});
   operators.add("QLinearAdd", replaceBinary<add>);
   operators.add("QLinearMul", replaceBinary<multiply>);
   operators.add("QLinearSigmoid", replaceUnary<sigmoid>);
