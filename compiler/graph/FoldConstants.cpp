@@ -162,11 +162,25 @@ private:
         (elements > maxElements ||
          (resultBytes > smallBytes && resultBytes > 2 * operandBytes)))
       return std::nullopt;
+    if (!isCheap && resultBytes > smallBytes && isSecondLayout(op))
+      return std::nullopt;
     // Those of many elements that give one number each are cheap to run; the
     // ones that read more than this are too slow to fold.
     if (!isCheap && operandBytes / 8 > maxElements)
       return std::nullopt;
     return evaluator(evaluation);
+  }
+
+  /// Whether `op` transposes a constant that others read as it lies, such as an
+  /// embedding that is the last product's matrix, too. Weights are laid out for
+  /// their reader anyhow; a transposed constant would be stored beside the
+  /// other.
+  static bool isSecondLayout(Operation *op) {
+    auto isTranspose = [](Operation *reader) {
+      return reader->getName().getStringRef() == "onnx.Transpose";
+    };
+    return isTranspose(op) &&
+           !llvm::all_of(op->getOperand(0).getUsers(), isTranspose);
   }
 
   static void replace(OpResult result, ElementsAttr value) {

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "llvm/Support/MathExtras.h"
@@ -107,12 +108,61 @@ struct PackRecurrence : OpRewritePattern<kernel::RecurrenceOp> {
   }
 };
 
+/// Whether `packed` holds the panels of the transposed matrix that `matrix`
+/// is: element (i, k) is at (i / width, k, i % width).
+bool holdsTransposed(kernel::WeightOp packed, kernel::WeightOp matrix) {
+  auto permutation = packed.getPermutation();
+  return packed.getValue() == matrix.getValue() && packed.getPanelWidth() &&
+         packed.getPanelAxis() == 0 && !packed.getExpandedShape() &&
+         permutation && *permutation == ArrayRef<int64_t>{1, 0};
+}
+
+/// Element by element reads of a large matrix go to its panels, so that it is
+/// not stored as rows, too. Each element of a row is then on a line of its own;
+/// an embedding's few rows are nothing beside the product that has the panels.
+void readFromPanels(kernel::WeightOp matrix,
+                    ArrayRef<kernel::WeightOp> packedWeights) {
+  auto type = cast<RankedTensorType>(matrix.getType());
+  constexpr int64_t largeElements = 1 << 20;
+  if (type.getRank() != 2 || type.getNumElements() < largeElements ||
+      matrix.getPanelWidth() || matrix.getPermutation() ||
+      matrix.getExpandedShape() ||
+      !llvm::all_of(matrix->getUsers(), llvm::IsaPred<tensor::ExtractOp>))
+    return;
+  auto packed = llvm::find_if(packedWeights, [&](kernel::WeightOp weight) {
+    return holdsTransposed(weight, matrix);
+  });
+  if (packed == packedWeights.end())
+    return;
+  OpBuilder builder(matrix);
+  Value panels = builder.clone(**packed)->getResult(0);
+  for (Operation *user : llvm::make_early_inc_range(matrix->getUsers())) {
+    auto extract = cast<tensor::ExtractOp>(user);
+    builder.setInsertionPoint(extract);
+    Location loc = extract.getLoc();
+    Value width = arith::ConstantIndexOp::create(builder, loc, panelWidth);
+    Value row = extract.getIndices()[0], column = extract.getIndices()[1];
+    Value panel = arith::DivUIOp::create(builder, loc, row, width);
+    Value place = arith::RemUIOp::create(builder, loc, row, width);
+    Value element = tensor::ExtractOp::create(builder, loc, panels,
+                                              ValueRange{panel, column, place});
+    extract.replaceAllUsesWith(element);
+    extract.erase();
+  }
+}
+
 struct PackWeightsPass : onnxc::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<PackMatmul, PackConv, PackRecurrence>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    SmallVector<kernel::WeightOp> matrices, packed;
+    getOperation().walk([&](kernel::WeightOp weight) {
+      (weight.getPanelWidth() ? packed : matrices).push_back(weight);
+    });
+    for (kernel::WeightOp matrix : matrices)
+      readFromPanels(matrix, packed);
   }
 };
 

@@ -175,8 +175,20 @@ def PackWeights : Pass<"pack-weights", "mlir::func::FuncOp"> {
     %w = kernel.weight W {panel_width = 16, panel_axis = 0} -> tensor<48x768x16xf32>
     %c = kernel.matmul ins(%x, %w) {packed}
     ```
+
+    A large matrix that is read element by element, too, such as an embedding
+    that is also the last product's matrix, is then read from the panels, and
+    stored once:
+
+    ```mlir
+    %m = kernel.weight W -> tensor<50257x768xf32>
+    %e = tensor.extract %m[%i, %k]
+    // becomes
+    %w = kernel.weight W {permutation = [1, 0], panel_width = 16, panel_axis = 0} -> tensor<3142x768x16xf32>
+    %e = tensor.extract %w[%i / 16, %k, %i % 16]
+    ```
   }];
-  let dependentDialects = ["::onnxc::kernel::KernelDialect"];
+  let dependentDialects = ["::onnxc::kernel::KernelDialect", "::mlir::arith::ArithDialect"];
 }
 
 def BufferizeModel : Pass<"bufferize-model", "mlir::ModuleOp"> {

@@ -59,3 +59,42 @@ func.func @recurrence(%x: tensor<?x?x1x1x40xf32>, %y0: tensor<?x1x?x40xf32>, %h0
   }
   return %y : tensor<?x1x?x40xf32>
 }
+
+// -----
+
+// An embedding that is also a product's matrix is read from the panels.
+
+// CHECK-LABEL: func @tied
+// CHECK-SAME: %[[I:[a-z0-9]*]]: index, %[[K:[a-z0-9]*]]: index
+// CHECK-NOT: -> tensor<2048x512xf32>
+// CHECK-DAG: %[[PANELS:.*]] = kernel.weight dense<5.000000e-01> : tensor<2048x512xf32> {panel_axis = 0 : i64, panel_width = 16 : i64, permutation = array<i64: 1, 0>} -> tensor<128x512x16xf32>
+// CHECK-DAG: %[[PANEL:.*]] = arith.divui %[[I]], %c16
+// CHECK-DAG: %[[PLACE:.*]] = arith.remui %[[I]], %c16
+// CHECK: tensor.extract %{{.*}}[%[[PANEL]], %[[K]], %[[PLACE]]] : tensor<128x512x16xf32>
+func.func @tied(%i: index, %k: index, %x: tensor<?x512xf32>, %init: tensor<?x2048xf32>) -> (f32, tensor<?x2048xf32>) {
+  %m = kernel.weight dense<0.5> : tensor<2048x512xf32> -> tensor<2048x512xf32>
+  %e = tensor.extract %m[%i, %k] : tensor<2048x512xf32>
+  %w = kernel.weight dense<0.5> : tensor<2048x512xf32> {permutation = array<i64: 1, 0>} -> tensor<512x2048xf32>
+  %0 = kernel.matmul ins(%x, %w : tensor<?x512xf32>, tensor<512x2048xf32>) outs(%init : tensor<?x2048xf32>) {epilogue_maps = []} -> tensor<?x2048xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %e, %0 : f32, tensor<?x2048xf32>
+}
+
+// -----
+
+// Too small to matter.
+
+// CHECK-LABEL: func @small
+// CHECK: tensor.extract %{{.*}} : tensor<64x32xf32>
+func.func @small(%i: index, %k: index, %x: tensor<?x32xf32>, %init: tensor<?x64xf32>) -> (f32, tensor<?x64xf32>) {
+  %m = kernel.weight dense<0.5> : tensor<64x32xf32> -> tensor<64x32xf32>
+  %e = tensor.extract %m[%i, %k] : tensor<64x32xf32>
+  %w = kernel.weight dense<0.5> : tensor<64x32xf32> {permutation = array<i64: 1, 0>} -> tensor<32x64xf32>
+  %0 = kernel.matmul ins(%x, %w : tensor<?x32xf32>, tensor<32x64xf32>) outs(%init : tensor<?x64xf32>) {epilogue_maps = []} -> tensor<?x64xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %e, %0 : f32, tensor<?x64xf32>
+}

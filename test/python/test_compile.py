@@ -132,3 +132,32 @@ def test_external_data(tmp_path: Path, cache: Path) -> None:
     assert onnxc.cache_path(first).endswith(f"{hashlib.sha256(text.encode()).hexdigest()}.so")
     subprocess.run([_compile.find_compiler(), "--cache", first], check=True, capture_output=True)
     assert len(os.listdir(cache)) == 2
+
+
+def test_a_tied_embedding_is_stored_once(tmp_path: Path) -> None:
+    """A matrix whose rows are looked up and which is the last product's, transposed, too."""
+    vocabulary, width = 3001, 400
+    table = np.random.default_rng(1).standard_normal((vocabulary, width), dtype=np.float32)
+    nodes = [
+        onnx.helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        onnx.helper.make_node("Transpose", ["table"], ["transposed"], perm=[1, 0]),
+        onnx.helper.make_node("MatMul", ["rows", "transposed"], ["scores"]),
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "tied",
+        [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["n"])],
+        [
+            onnx.helper.make_tensor_value_info("rows", onnx.TensorProto.FLOAT, ["n", width]),
+            onnx.helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, ["n", vocabulary]),
+        ],
+        [onnx.numpy_helper.from_array(table, "table")],
+    )
+    path, library = tmp_path / "tied.onnx", tmp_path / "tied.so"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10), path)
+    onnxc.compile(str(path), str(library))
+    assert library.stat().st_size < 1.02 * table.nbytes + 100_000
+    ids = np.array([0, 17, -1, 3000, 1234], np.int64)
+    rows, scores = onnxc.InferenceSession(str(library)).run(None, {"ids": ids})
+    np.testing.assert_array_equal(rows, table[ids])
+    np.testing.assert_allclose(scores, table[ids] @ table.T, rtol=1e-4, atol=1e-4)
