@@ -8,7 +8,8 @@ using namespace mlir;
 using namespace onnxc;
 
 DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
-                                Index rows, Index depth, Index innermost) {
+                                Index rows, Index depth, Index innermost,
+                                Index columnBlocks) {
   auto steps = Code::known(depth), last = Code::known(innermost);
   auto knownRows = Code::known(rows);
   if (!steps || !last || (knownRows && *knownRows <= 2 * tile.rows))
@@ -23,7 +24,13 @@ DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
   constexpr int64_t unitColumns = 128;
   int64_t parts = llvm::divideCeil(*last, most);
   int64_t passDepth = llvm::divideCeil(*last, parts);
-  return {passDepth, std::max<int64_t>(unitColumns / columns, 1)};
+  int64_t blocks = std::max<int64_t>(unitColumns / columns, 1);
+  // Two or four threads share the units evenly.
+  if (auto all = Code::known(columnBlocks)) {
+    int64_t units = llvm::alignTo(llvm::divideCeil(*all, blocks), 4);
+    blocks = std::max<int64_t>(llvm::divideCeil(*all, units), 1);
+  }
+  return {passDepth, blocks};
 }
 
 int64_t DeepReduction::tilesPerUnit(int64_t wanted, const TileSize &tile,

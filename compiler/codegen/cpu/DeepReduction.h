@@ -40,9 +40,10 @@ struct DeepReduction {
 
 /// Passes pay where the reduction, `depth` steps of which `innermost` are in
 /// its last loop, is deep, and rows (null where unknown) are so many that the
-/// weights, packed, are read several times.
+/// weights, packed, in `columnBlocks` of the tile's width, are read several
+/// times.
 DeepReduction planPasses(const Target &target, const TileSize &tile, Index rows,
-                         Index depth, Index innermost);
+                         Index depth, Index innermost, Index columnBlocks);
 
 /// One pass: the operands' displacements, and what is left of the reduction.
 struct ReductionPass {

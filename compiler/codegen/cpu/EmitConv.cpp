@@ -135,7 +135,8 @@ static DeepReduction pickPasses(Code &code, kernel::ConvOp op,
       code.multiply(code.multiply(plan.tap(0), plan.tap(1)), plan.tap(2));
   return planPasses(
       target, plan.tile, tiledSize(code, plan.output, plan.pixels), depth,
-      reductionLoops(code, op, plan.input, plan.filter).back().count);
+      reductionLoops(code, op, plan.input, plan.filter).back().count,
+      plan.columnTiling.blocks);
 }
 
 ConvPlan::ConvPlan(Code &code, kernel::ConvOp op, ArrayRef<BufferView> operands,

@@ -93,7 +93,8 @@ static DeepReduction pickPasses(kernel::MatmulOp op, const MatmulPlan &plan,
   if (!op.getPacked() ||
       isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType))
     return {};
-  return planPasses(target, plan.tile, plan.rows, plan.depth, plan.depth);
+  return planPasses(target, plan.tile, plan.rows, plan.depth, plan.depth,
+                    plan.columnTiling.blocks);
 }
 
 MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
