@@ -109,9 +109,9 @@ void Bitmap::readIndices(Picture &picture) const {
 void Bitmap::readRuns(Picture &picture) const {
   uint64_t at = pixels, x = 0, y = 0;
   // What no run covers has the first colour.
-  for (size_t row = 0; row < height; ++row)
-    for (size_t column = 0; column < width; ++column)
-      setIndex(picture, column, row, 0);
+  setIndex(picture, 0, 0, 0);
+  for (size_t i = 3; i < picture.pixels.size(); ++i)
+    picture.pixels[i] = picture.pixels[i - 3];
   auto put = [&](size_t index) {
     if (x >= width || y >= height)
       throw BadImage("a bitmap with a run that leaves it");

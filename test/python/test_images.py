@@ -81,6 +81,13 @@ def test_formats(decode, kind: str, mode: str, options: dict) -> None:
         np.testing.assert_array_equal(decode(data), want)
 
 
+def test_the_first_of_several_pictures(decode) -> None:
+    frames = [picture("RGB", 20, 14), picture("L", 20, 14).convert("RGB")]
+    for kind, options in (("WEBP", {"lossless": True}), ("TIFF", {})):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        np.testing.assert_array_equal(decode(data), np.asarray(frames[0]), err_msg=kind)
+
+
 def test_portable_formats_that_pillow_does_not_write(decode) -> None:
     plain = b"P3 # colours\n2 1\n# greatest\n15\n0 5 15  15 10 0"
     np.testing.assert_array_equal(decode(plain), [[[0, 85, 255], [255, 170, 0]]])
