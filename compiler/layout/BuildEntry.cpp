@@ -246,7 +246,8 @@ LogicalResult onnxc::buildEntry(func::FuncOp main, BufferPlan plan) {
   buildValues(entry, plan.sizesEnd);
   for (Buffer &buffer : plan.buffers) {
     memref::AllocOp alloc = buffer.alloc;
-    if (!alloc.use_empty() && (buffer.output || !buffer.sizeKnownAtEntry)) {
+    // An output is announced though nothing writes it: it may be empty.
+    if (!buffer.sizeKnownAtEntry && (buffer.output || !alloc.use_empty())) {
       builder.setInsertionPoint(alloc);
       Value pointer =
           buffer.output

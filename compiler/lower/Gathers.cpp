@@ -336,13 +336,18 @@ static Value isComplexNonZero(Lowering &l, Value patterns) {
 
 static LogicalResult lowerNonZero(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
-  if (rank == 0)
-    return l.refuse("a scalar input is not supported yet");
   Type type = l.elementType(n.in(0)), i1 = l.b.getI1Type(),
        i64 = l.b.getI64Type();
   Value condition = isa<ComplexType>(type)
                         ? isComplexNonZero(l, l.value(n.in(0)))
                         : l.convert(l.value(n.in(0)), type, i1);
+  if (rank == 0) { // [0, 1] or [0, 0], unlike numpy
+    Value isTrue =
+        tensor::ExtractOp::create(l.b, l.loc, condition, ValueRange());
+    Value count = Scalars{l.b, l.loc}.select(isTrue, l.index(1), l.index(0));
+    l.set(n.out(), l.empty(i64, {l.attr(0), OpFoldResult(count)}));
+    return success();
+  }
   Value count = countTrue(l, condition);
   Value into = l.empty(i64, {l.attr(rank), OpFoldResult(count)});
   l.set(

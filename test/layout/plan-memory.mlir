@@ -148,3 +148,20 @@ func.func @main() -> memref<4xf32> {
   %w = kernel.weight dense<1.0> : tensor<4xf32> -> memref<4xf32>
   return %w : memref<4xf32>
 }
+
+// -----
+
+// An output whose dims follow from data is announced though nothing writes it: it has no elements.
+// CHECK-LABEL: func.func @onnxc_generated_run
+// CHECK: call @onnxc_shell_workspace
+// CHECK: memref.load
+// CHECK: call @onnxc_shell_output
+func.func @main(%x: memref<1xi64>) -> memref<0x?xf32> {
+  %zero = arith.constant 0 : index
+  %computed = memref.alloc() : memref<1xi64>
+  memref.copy %x, %computed : memref<1xi64> to memref<1xi64>
+  %element = memref.load %computed[%zero] : memref<1xi64>
+  %count = arith.index_cast %element : i64 to index
+  %out = memref.alloc(%count) : memref<0x?xf32>
+  return %out : memref<0x?xf32>
+}

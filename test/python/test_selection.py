@@ -101,3 +101,12 @@ def test_non_max_suppression(limit: int | None, compiled) -> None:
         for value, a in zip(ours.get_outputs(), ours.run(None, feeds), strict=True):
             (b,) = reference.run([value.name], feeds)
             np.testing.assert_array_equal(a, b, err_msg=f"{value.name} of {batch}x{classes}x{count}, limit {most}")
+
+
+def test_non_zero_scalar(compiled) -> None:
+    """A scalar has no indices, but is there or not."""
+    node = helper.make_node("NonZero", ["x"], ["y"])
+    session = onnxc.InferenceSession(compiled(make_model([node], [("x", FLOAT, [])], [("y", INT64, [0, None])])))
+    for x, count in ((2.5, 1), (0.0, 0), (np.nan, 1)):
+        (y,) = session.run(None, {"x": np.array(x, np.float32)})
+        assert y.dtype == np.int64 and y.shape == (0, count)
