@@ -82,12 +82,15 @@ static FailureOr<Value> drawNormal(Lowering &l, OnnxNode n,
       });
 }
 
-/// Numbers drawn for each element of the result, times `factor`, plus `term`.
-static LogicalResult scaledDraw(Lowering &l, OnnxNode n,
-                                decltype(drawUniform) drawNumbers,
-                                double factor, double term) {
-  Dims dims = l.dims(n.inputs() ? n.in(0) : n.out());
-  FailureOr<Value> numbers = drawNumbers(l, n, dims);
+/// The dims of the operand, or those that the attribute `shape` gives.
+static Dims drawnDims(Lowering &l, OnnxNode n) {
+  return l.dims(n.inputs() ? n.in(0) : n.out());
+}
+
+/// Declares the numbers, times `factor` plus `term`, as the result.
+static LogicalResult setScaled(Lowering &l, OnnxNode n,
+                               FailureOr<Value> numbers, double factor,
+                               double term) {
   if (failed(numbers))
     return failure();
   Type element = l.elementType(n.out()), compute = computeType(element);
@@ -107,11 +110,12 @@ static LogicalResult scaledDraw(Lowering &l, OnnxNode n,
 
 static LogicalResult lowerUniform(Lowering &l, OnnxNode n) {
   double low = n.real("low", 0), high = n.real("high", 1);
-  return scaledDraw(l, n, drawUniform, high - low, low);
+  return setScaled(l, n, drawUniform(l, n, drawnDims(l, n)), high - low, low);
 }
 
 static LogicalResult lowerNormal(Lowering &l, OnnxNode n) {
-  return scaledDraw(l, n, drawNormal, n.real("scale", 1), n.real("mean", 0));
+  return setScaled(l, n, drawNormal(l, n, drawnDims(l, n)), n.real("scale", 1),
+                   n.real("mean", 0));
 }
 
 /// 1 with the probability that the element is. What the reference draws by
