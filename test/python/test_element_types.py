@@ -199,3 +199,36 @@ def test_integers_between_pixels(compiled) -> None:
         value.type.tensor_type.elem_type = TensorProto.FLOAT
     (wide,) = ReferenceEvaluator(model).run(None, {"x": x.astype(np.float32), "grid": grid})
     assert np.abs(y - np.trunc(wide)).max() <= 1 and (y == np.trunc(wide)).mean() > 0.95
+
+
+@pytest.mark.parametrize("kind", ["FLOAT8E4M3FN", "FLOAT8E5M2FNUZ"])
+def test_products_of_floats_of_8_bits(compiled, kind: str) -> None:
+    """QLinearMatMul, the scales one for all and one for each row and column."""
+    number = TensorProto.DataType.Value(kind)
+    dtype = helper.tensor_dtype_to_np_dtype(number)
+    names = ["a", "sa", "za", "b", "sb", "zb", "sy", "zy"]
+    for rows, columns in (([], []), (["M"], ["P"])):
+        dims = [["M", 3], rows, rows, [3, "P"], columns, columns, [], []]
+        inputs = [
+            (name, TensorProto.FLOAT if name.startswith("s") else number, size)
+            for name, size in zip(names, dims, strict=True)
+        ]
+        model = make_model(
+            [helper.make_node("QLinearMatMul", names, ["y"])], inputs, [("y", number, ["M", "P"])], opset=21
+        )
+        generator = np.random.default_rng(6)
+        sizes = {"M": 4, "P": 5}
+        feeds = {}
+        for name, kind_of, size in inputs:
+            shape = [sizes.get(dim, dim) for dim in size]
+            value = generator.uniform(0.5, 2, shape) if kind_of == TensorProto.FLOAT else generator.normal(size=shape)
+            feeds[name] = (
+                np.asarray(value, np.float32) if kind_of == TensorProto.FLOAT else np.asarray(value).astype(dtype)
+            )
+        (y,) = onnxc.InferenceSession(compiled(model)).run(None, feeds)
+        wide = {name: value.astype(np.float64) for name, value in feeds.items()}
+        a = (wide["a"] - wide["za"].reshape(-1, 1)) * wide["sa"].reshape(-1, 1)
+        b = (wide["b"] - wide["zb"]) * wide["sb"]
+        want = a @ b / wide["sy"] + wide["zy"]
+        step = 0.13 if "E4M3" in kind else 0.26  # of one digit
+        np.testing.assert_allclose(y.astype(np.float64), want, rtol=step / 2 * 1.01, atol=0.02)

@@ -20,6 +20,7 @@ const onnxc::Upgrades &onnxc::Upgrades::table() {
     addElementTypeUpgrades(result);
     addNormalizationUpgrades(result);
     addPoolUpgrades(result);
+    addQuantizationUpgrades(result);
     addRecurrentUpgrades(result);
     addResizeUpgrades(result);
     addScanUpgrades(result);

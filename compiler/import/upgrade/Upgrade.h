@@ -63,6 +63,7 @@ void addBroadcastUpgrades(Upgrades &upgrades);
 void addElementTypeUpgrades(Upgrades &upgrades);
 void addNormalizationUpgrades(Upgrades &upgrades);
 void addPoolUpgrades(Upgrades &upgrades);
+void addQuantizationUpgrades(Upgrades &upgrades);
 void addRecurrentUpgrades(Upgrades &upgrades);
 void addResizeUpgrades(Upgrades &upgrades);
 void addScanUpgrades(Upgrades &upgrades);
