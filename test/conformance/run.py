@@ -16,8 +16,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-if str(ROOT / "build" / "python") not in sys.path:
-    sys.path.insert(0, str(ROOT / "build" / "python"))
+for folder in (ROOT / "test", ROOT / "build" / "python"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
 
 from cases import load_cases  # noqa: E402
 from runner import as_json, print_progress, run_cases, table  # noqa: E402

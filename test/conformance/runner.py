@@ -11,12 +11,6 @@ in a child of its own, so that a crash of either is a result and not the end. Wh
 from __future__ import annotations
 
 import multiprocessing
-import os
-import pickle
-import re
-import select
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,17 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cases import Case
-
-COMPILE_TIMEOUT = 60.0
-RUN_TIMEOUT = 30.0
-
-# Errors of the compiler's own making: status 1 and one line, but no refusal.
-INTERNAL = re.compile(
-    r"failed to legalize|internal error|failed to verify|unregistered|LLVM ERROR|expects? different type|"
-    r"op operand #|does not dominate|unresolved materialization|unrealized_conversion_cast|undefined symbol|"
-    r"^'[a-z_]+\.[a-z_.]+' op ",
-    re.IGNORECASE,
-)
+from compile_and_run import COMPILE_TIMEOUT, RUN_TIMEOUT, RunFailed, compile_model, in_child, one_line
 
 
 @dataclass
@@ -96,59 +80,15 @@ def _work(cases: list[Case], compiler: str, folder: Path, todo, done) -> None:
 def _run_case(case: Case, compiler: str, folder: Path) -> tuple[str, str]:
     model = case.write_model(folder)
     library = folder / f"{case.name}.so"
+    status, reason = compile_model(compiler, model, library)
+    if status != "compiled":
+        return status, reason
     try:
-        process = subprocess.run(
-            [compiler, str(model), "-o", str(library)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=COMPILE_TIMEOUT,
-        )
-    except subprocess.TimeoutExpired:
-        return "failed", f"compiling took more than {COMPILE_TIMEOUT:.0f} s"
-    lines = [line for line in process.stderr.splitlines() if line.strip()]
-    if process.returncode != 0:
-        message = lines[-1] if lines else "no message"
-        if process.returncode < 0:
-            return "failed", f"the compiler crashed: {signal.Signals(-process.returncode).name}: {message}"
-        if process.returncode != 1 or len(lines) != 1:
-            return "failed", f"the compiler ended with {process.returncode} and {len(lines)} lines: {message}"
-        message = re.sub(r"^(?:\S*onnx-compile: )?(?:error: )?", "", message).replace(str(model), "model")
-        return ("failed" if INTERNAL.search(message) else "refused"), message
-    try:
-        return _run_in_child(case, library)
+        return in_child(lambda: _check(case, library))
+    except RunFailed as failure:
+        return "failed", str(failure)
     finally:
         library.unlink(missing_ok=True)
-
-
-def _run_in_child(case: Case, library: Path) -> tuple[str, str]:
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        with open(os.devnull, "w") as null:
-            os.dup2(null.fileno(), 2)
-        try:
-            answer = _check(case, library)
-        except BaseException as error:
-            answer = ("failed", _one_line(f"{type(error).__name__}: {error}"))
-        with os.fdopen(writer, "wb") as stream:
-            pickle.dump(answer, stream)
-        os._exit(0)
-    os.close(writer)
-    answer = None
-    with os.fdopen(reader, "rb") as stream:
-        if select.select([stream], [], [], RUN_TIMEOUT)[0]:
-            data = stream.read()
-            answer = pickle.loads(data) if data else None
-        else:
-            os.kill(child, signal.SIGKILL)
-            answer = ("failed", f"the run took more than {RUN_TIMEOUT:.0f} s")
-    _, status = os.waitpid(child, 0)
-    if answer is None:
-        end = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {status}"
-        answer = ("failed", f"the run crashed: {end}")
-    return answer
 
 
 def _check(case: Case, library: Path) -> tuple[str, str]:
@@ -165,7 +105,7 @@ def _check(case: Case, library: Path) -> tuple[str, str]:
             else:
                 _compare(case, expected, outputs)
         except AssertionError as error:
-            return "failed", "wrong value: " + _one_line(str(error))
+            return "failed", "wrong value: " + one_line(str(error))
     return "passed", ""
 
 
@@ -196,10 +136,6 @@ def _compare_draws(share_of_ones: Callable, session, feeds: dict, expected: list
     share = share_of_ones(x)
     distance = np.abs(np.mean(draws, axis=0) - share) / np.sqrt(share * (1 - share) / runs)
     assert distance.max() < 5, f"shares {np.mean(draws, axis=0)} for {share}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
 
 
 def print_progress(total: int) -> Callable[[int, Result], None]:
