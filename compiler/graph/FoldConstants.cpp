@@ -112,6 +112,13 @@ private:
     return result.take();
   }
 
+  /// Whether `op` is a Cast from integers of 8 bits.
+  static bool widensBytes(Operation *op) {
+    auto type = dyn_cast<TensorType>(op->getOperand(0).getType());
+    return op->getName().getStringRef() == "onnx.Cast" && type &&
+           type.getElementType().isInteger(8);
+  }
+
   static fold::Results evaluate(Operation *op, const SymbolicShapes &shapes,
                                 fold::Evaluator evaluator) {
     fold::Evaluation evaluation{op, {}, {}};
@@ -156,11 +163,11 @@ private:
     }
     // Splats take no memory. Otherwise results may be no larger than what they
     // are made of (twice for widened types): a mask that is expanded to
-    // megabytes is better made when the model runs.
+    // megabytes is better made when the model runs. Weights in 8 bits are not.
     bool isCheap = (isSplat || fills) && op->getNumResults() == 1;
-    if (!isCheap &&
-        (elements > maxElements ||
-         (resultBytes > smallBytes && resultBytes > 2 * operandBytes)))
+    if (!isCheap && (elements > maxElements ||
+                     (resultBytes > smallBytes &&
+                      resultBytes > (widensBytes(op) ? 4 : 2) * operandBytes)))
       return std::nullopt;
     if (!isCheap && resultBytes > smallBytes && isSecondLayout(op))
       return std::nullopt;

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_models
+from bench.trees import forest
+from onnx.reference import ReferenceEvaluator
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -77,6 +79,19 @@ def test_right_answer_on_arm(arm_program: list[str | Path], compiled, tmp_path: 
     model, weight, bias = small_models.convolution()
     library = compiled(model, cpu="generic", triple="aarch64-unknown-linux-gnu")
     check_answer([*arm_program, library], weight, bias, tmp_path, shape)
+
+
+@pytest.mark.parametrize("shape", [(5, 30), (70, 30)])
+def test_trees_on_arm(arm_program: list[str | Path], compiled, tmp_path: Path, shape: tuple[int, int]) -> None:
+    """By both kernels of trees; onnx's own evaluator walks them node by node."""
+    model = forest(20, 30, leaves=31, cuts=255)
+    library = compiled(model, cpu="generic", triple="aarch64-unknown-linux-gnu")
+    x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    x.tofile(tmp_path / "in")
+    arguments = [tmp_path / "in", tmp_path / "out", *map(str, shape)]
+    subprocess.run([*arm_program, library, *arguments], check=True, capture_output=True)
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": x})
+    np.testing.assert_allclose(np.fromfile(tmp_path / "out", np.float32), expected[:, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize(("machine", "chosen"), [("Nehalem", "x86-64-v2"), ("Haswell", "x86-64-v3")])

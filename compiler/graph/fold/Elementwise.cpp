@@ -48,19 +48,35 @@ static bool allSplat(const Evaluation &evaluation) {
 static bool
 visitBroadcast(const Evaluation &evaluation, Result &result,
                llvm::function_ref<bool(int64_t, ArrayRef<int64_t>)> set) {
-  SmallVector<int64_t> indices(evaluation.operands.size(), 0);
+  size_t count = evaluation.operands.size(), rank = result.dims().size();
+  SmallVector<int64_t> indices(count, 0);
   if (result.stored() < result.count())
     return set(0, indices);
-  bool good = true;
-  forEach(result.dims(), [&](ArrayRef<int64_t> position, int64_t index) {
-    if (!good)
-      return;
-    for (auto [place, operand] : llvm::zip_equal(indices, evaluation.operands))
-      if (operand)
-        place = broadcastIndex(*operand, position);
-    good = set(index, indices);
-  });
-  return good;
+  // How far an operand's index goes with each axis: not at all where its dim
+  // is 1 or missing.
+  SmallVector<SmallVector<int64_t>> steps(count, SmallVector<int64_t>(rank, 0));
+  for (auto [step, operand] : llvm::zip_equal(steps, evaluation.operands)) {
+    if (!operand)
+      continue;
+    size_t skipped = rank - operand->rank();
+    for (auto [axis, stride] : llvm::enumerate(strides(operand->dims())))
+      step[axis + skipped] = operand->dims()[axis] == 1 ? 0 : stride;
+  }
+  SmallVector<int64_t> position(rank, 0);
+  for (int64_t index = 0; index < result.count(); ++index) {
+    if (!set(index, indices))
+      return false;
+    for (size_t axis = rank; axis-- > 0;) {
+      bool isEnd = ++position[axis] == result.dims()[axis];
+      int64_t moves = isEnd ? 1 - position[axis] : 1;
+      for (size_t i = 0; i < count; ++i)
+        indices[i] += moves * steps[i][axis];
+      if (!isEnd)
+        break;
+      position[axis] = 0;
+    }
+  }
+  return true;
 }
 
 template <RealBinary onReals, IntegerBinary onIntegers>

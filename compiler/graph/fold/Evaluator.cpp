@@ -15,7 +15,11 @@ std::optional<Operand> Operand::get(ElementsAttr elements) {
   if (!data)
     return std::nullopt;
   Operand operand(std::move(*data));
-  operand.type = elements.getElementType();
+  Type type = elements.getElementType();
+  operand.type = type;
+  operand.isSingle = type.isF32();
+  operand.bits = type.isIntOrFloat() ? type.getIntOrFloatBitWidth() : 64;
+  operand.isSigned = operand.bits > 1 && !type.isUnsignedInteger();
   operand.shape.assign(elements.getShapedType().getShape().begin(),
                        elements.getShapedType().getShape().end());
   return operand;
@@ -28,7 +32,7 @@ bool Operand::isFloat() const {
 
 double Operand::real(int64_t index) const {
   const char *bytes = data.element(index).data();
-  if (type.isF32()) {
+  if (isSingle) {
     float value;
     std::memcpy(&value, bytes, sizeof value);
     return value;
@@ -55,8 +59,6 @@ double Operand::real(int64_t index) const {
 int64_t Operand::integer(int64_t index) const {
   uint64_t raw = 0;
   std::memcpy(&raw, data.element(index).data(), data.elementSize());
-  unsigned bits = type.getIntOrFloatBitWidth();
-  bool isSigned = bits > 1 && !type.isUnsignedInteger();
   raw <<= 64 - bits;
   return isSigned ? static_cast<int64_t>(raw) >> (64 - bits)
                   : static_cast<int64_t>(raw >> (64 - bits));
@@ -71,7 +73,10 @@ static int64_t countOf(ArrayRef<int64_t> dims) {
 
 Result::Result(ArrayRef<int64_t> dims, Type elementType, bool splat)
     : shape(dims), type(elementType), elements(countOf(dims)),
-      size(elementSize(elementType)), splat(splat && elements > 1) {
+      size(elementSize(elementType)), splat(splat && elements > 1),
+      isSingle(elementType.isF32()),
+      bits(elementType.isIntOrFloat() ? elementType.getIntOrFloatBitWidth()
+                                      : 0) {
   data.resize(stored() * size);
 }
 
@@ -81,7 +86,7 @@ void Result::setBytes(int64_t index, ArrayRef<char> bytes) {
 
 void Result::setReal(int64_t index, double value) {
   char *bytes = data.data() + index * size;
-  if (type.isF32()) {
+  if (isSingle) {
     float narrow = static_cast<float>(value);
     std::memcpy(bytes, &narrow, sizeof narrow);
   } else if (type.isF64()) {
@@ -97,9 +102,9 @@ void Result::setReal(int64_t index, double value) {
 }
 
 void Result::setInteger(int64_t index, int64_t value) {
-  if (type.isInteger(1))
+  if (bits == 1)
     value = value != 0;
-  else if (unsigned bits = type.getIntOrFloatBitWidth(); bits < 8)
+  else if (bits < 8)
     value &= (1 << bits) - 1;
   std::memcpy(data.data() + index * size, &value, size);
 }

@@ -43,6 +43,9 @@ private:
   explicit Operand(ElementBytes data) : data(std::move(data)) {}
   ElementBytes data;
   mlir::Type type;
+  // What `type` says, for it is asked once for each element.
+  bool isSingle = false, isSigned = false;
+  unsigned bits = 64;
   llvm::SmallVector<int64_t> shape;
 };
 
@@ -66,7 +69,8 @@ private:
   llvm::SmallVector<int64_t> shape;
   mlir::Type type;
   int64_t elements, size;
-  bool splat;
+  bool splat, isSingle;
+  int64_t bits; ///< that an integer keeps
   std::vector<char> data;
 };
 

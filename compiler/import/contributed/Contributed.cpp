@@ -149,10 +149,6 @@ std::string Replacement::cast(const std::string &x,
   return call("Cast", {x}, {MakeAttribute("to", static_cast<int64_t>(type))});
 }
 
-std::string Replacement::asFloats(const std::string &x) {
-  return cast(cast(x, TensorProto::FLOAT16), TensorProto::FLOAT);
-}
-
 std::string Replacement::castLike(const std::string &x,
                                   const std::string &like) {
   // Older opsets have no CastLike, and ONNX Runtime's tools write f32 there.

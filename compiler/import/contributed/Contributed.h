@@ -70,9 +70,6 @@ public:
   std::string scalar(int64_t value);
 
   std::string cast(const std::string &x, onnx::TensorProto::DataType type);
-  /// Integers of 8 bits as f32, by way of f16: constants twice as large at a
-  /// time are folded.
-  std::string asFloats(const std::string &x);
   /// `x` in the type of `like`.
   std::string castLike(const std::string &x, const std::string &like);
   std::string transpose(const std::string &x, llvm::ArrayRef<int64_t> order);

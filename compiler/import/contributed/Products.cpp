@@ -98,7 +98,7 @@ static void replaceMatMulNBits(Replacement &r) {
   int64_t blocks = (columns + block - 1) / block;
   std::string scales = r.reshape(r.in(2), {rows, blocks, 1});
   auto real = [&](const std::string &x) {
-    return r.castLike(r.asFloats(x), scales);
+    return r.castLike(r.cast(x, TensorProto::FLOAT), scales);
   };
   std::string values = r.reshape(r.in(1), {rows, blocks, block * bits / 8});
   values = real(unpacked(r, values, bits, rows));
@@ -119,8 +119,9 @@ static void replaceMatMulNBits(Replacement &r) {
     zero = r.number(static_cast<double>(int64_t(1) << (bits - 1)), scales);
   }
   std::string weights = r.call("Mul", {r.call("Sub", {values, zero}), scales});
-  weights = r.slice(r.reshape(weights, {rows, blocks * block}), r.integers(0),
-                    r.integers(columns), 1);
+  weights = r.reshape(weights, {rows, blocks * block});
+  if (columns % block)
+    weights = r.slice(weights, r.integers(0), r.integers(columns), 1);
   std::string y = r.call("MatMul", {r.in(0), r.transpose(weights, {1, 0})});
   r.result(0, r.has(5) ? r.call("Add", {y, r.in(5)}) : y);
 }

@@ -127,9 +127,10 @@ static void replaceDynamicQuantizeLSTM(Replacement &r) {
     auto beside = [&](const std::string &x) {
       return *rank == 1 ? r.reshape(x, {-1, 1, 1}) : r.unsqueeze(x, 1);
     };
-    std::string values = r.asFloats(r.in(input));
+    std::string values = r.cast(r.in(input), TensorProto::FLOAT);
     if (r.has(scale + 1))
-      values = r.call("Sub", {values, beside(r.asFloats(r.in(scale + 1)))});
+      values = r.call(
+          "Sub", {values, beside(r.cast(r.in(scale + 1), TensorProto::FLOAT))});
     return r.transpose(r.call("Mul", {values, beside(r.in(scale))}), {0, 2, 1});
   };
   std::string w = weights(1, 8), recurrent = weights(2, 10);
