@@ -102,6 +102,7 @@ static bool takesPatterns(StringRef name) {
 /// Operators that work on strings alone, or on strings as well.
 static bool takesStrings(StringRef name) {
   static constexpr StringLiteral names[] = {"ArrayFeatureExtractor",
+                                            "CastMap",
                                             "CategoryMapper",
                                             "ConcatFromSequence",
                                             "DictVectorizer",

@@ -1,4 +1,4 @@
-//===- Maps.cpp - ZipMap and DictVectorizer -------------------------------===//
+//===- Maps.cpp - ZipMap, DictVectorizer and CastMap ----------------------===//
 
 #include "compiler/lower/BoxedValues.h"
 #include "compiler/lower/Scalars.h"
@@ -155,7 +155,135 @@ static LogicalResult lowerDictVectorizer(Lowering &l, OnnxNode n) {
   return success();
 }
 
+namespace {
+/// What CastMap reads: the keys, the values in the result's type, both
+/// [length].
+struct MapTensors {
+  Value keys, values, length;
+};
+} // namespace
+
+/// [1, length], the values by ascending keys. Of equal keys, which no map has,
+/// each takes a place of its own.
+static Value byKeys(Lowering &l, const MapTensors &map, Type element) {
+  OpFoldResult length = getAsOpFoldResult(map.length);
+  return scf::ForOp::create(
+             l.b, l.loc, l.index(0), map.length, l.index(1),
+             l.empty(element, {l.attr(1), length}),
+             [&](OpBuilder &b, Location loc, Value i, ValueRange state) {
+               Scalars s{b, loc};
+               Type index = b.getIndexType();
+               Value zero = s.integer(index, 0), one = s.integer(index, 1);
+               auto read = [&](OpBuilder &nested, Value list,
+                               Value at) -> Value {
+                 return tensor::ExtractOp::create(nested, loc, list, at);
+               };
+               Value key = read(b, map.keys, i);
+               Value place =
+                   scf::ForOp::create(
+                       b, loc, zero, map.length, one, zero,
+                       [&](OpBuilder &nested, Location, Value j,
+                           ValueRange count) {
+                         Scalars t{nested, loc};
+                         Value other = read(nested, map.keys, j);
+                         Value isLess =
+                             t.compare(Comparison::Less, other, key, false);
+                         Value isSame = t.logicalAnd(
+                             t.compare(Comparison::Equal, other, key, false),
+                             t.compare(Comparison::Less, j, i, false));
+                         Value step =
+                             t.select(t.logicalOr(isLess, isSame), one, zero);
+                         scf::YieldOp::create(nested, loc,
+                                              t.add(count[0], step));
+                       })
+                       .getResult(0);
+               Value written =
+                   tensor::InsertOp::create(b, loc, read(b, map.values, i),
+                                            state[0], ValueRange{zero, place});
+               scf::YieldOp::create(b, loc, written);
+             })
+      .getResult(0);
+}
+
+/// [1, size], each value at the place that its key says; those of greater keys
+/// are left out.
+static Value atKeys(Lowering &l, const MapTensors &map, Type element,
+                    int64_t size) {
+  Type i64 = l.b.getI64Type();
+  Value least = l.reduce(map.keys, {0}, l.b.getI64IntegerAttr(0),
+                         [&](OpBuilder &nested, Value found, Value key) {
+                           return Scalars{nested, l.loc}.min(found, key, false);
+                         });
+  Scalars s{l.b, l.loc};
+  Value lowest = tensor::ExtractOp::create(l.b, l.loc, least, ValueRange());
+  l.require(
+      s.compare(Comparison::GreaterOrEqual, lowest, s.integer(i64, 0), false),
+      "key {} is negative", s.toIndex(lowest));
+  return scf::ForOp::create(
+             l.b, l.loc, l.index(0), map.length, l.index(1),
+             l.filled(element, {l.attr(1), l.attr(size)},
+                      numberAttr(element, 0)),
+             [&](OpBuilder &b, Location loc, Value i, ValueRange state) {
+               Scalars t{b, loc};
+               Value zero = t.integer(b.getIndexType(), 0);
+               Value key = tensor::ExtractOp::create(b, loc, map.keys, i);
+               Value isIn = t.compare(Comparison::Less, key,
+                                      t.integer(i64, size), false);
+               Value place = t.toIndex(t.select(isIn, key, t.integer(i64, 0)));
+               Value old = tensor::ExtractOp::create(b, loc, state[0],
+                                                     ValueRange{zero, place});
+               Value value = tensor::ExtractOp::create(b, loc, map.values, i);
+               Value written =
+                   tensor::InsertOp::create(b, loc, t.select(isIn, value, old),
+                                            state[0], ValueRange{zero, place});
+               scf::YieldOp::create(b, loc, written);
+             })
+      .getResult(0);
+}
+
+static LogicalResult lowerCastMap(Lowering &l, OnnxNode n) {
+  auto type = dyn_cast<op::MapType>(n.in(0).getType());
+  auto held = type ? dyn_cast<TensorType>(type.getValue()) : TensorType();
+  Type to = l.elementType(n.out());
+  if (!held || !type.getKey().isInteger(64))
+    return l.refuse("the input is no map from int64");
+  StringRef form = n.string("map_form", "DENSE"),
+            target = n.string("cast_to", "TO_FLOAT");
+  int64_t size = n.integer("max_map", 1);
+  if ((target == "TO_FLOAT" && !to.isF32()) ||
+      (target == "TO_INT64" && !to.isInteger(64)) ||
+      (target == "TO_STRING" && !isString(to)))
+    return l.refuse("the output is not of the type that cast_to says");
+  if (form != "DENSE" && form != "SPARSE")
+    return l.refuse("there is no map_form '" + form + "'");
+  if (form == "SPARSE" && (size < 1 || size > INT32_MAX))
+    return l.refuse("max_map is out of range");
+  Type from = held.getElementType();
+  if (isString(to) && (!isString(from) || form == "SPARSE"))
+    return l.refuse("numbers, or nothing, as strings are not supported yet");
+  Value boxed = l.value(n.in(0));
+  MapTensors map;
+  map.length = readValue(l, "length", boxed);
+  Value values = readValue(l, "at", {boxed, l.index(1)});
+  auto unboxed = [&](Value tensor, Type element) -> Value {
+    return kernel::UnboxOp::create(
+        l.b, l.loc, RankedTensorType::get({ShapedType::kDynamic}, element),
+        tensor, map.length);
+  };
+  map.keys = unboxed(readValue(l, "at", {boxed, l.index(0)}), l.b.getI64Type());
+  if (from == to)
+    map.values = unboxed(values, signless(to));
+  else if (isString(from))
+    map.values = parsedStrings(l, values, getAsOpFoldResult(map.length), to);
+  else
+    map.values = l.convert(unboxed(values, signless(from)), from, to);
+  l.set(n.out(), form == "DENSE" ? byKeys(l, map, signless(to))
+                                 : atKeys(l, map, signless(to), size));
+  return success();
+}
+
 void onnxc::addMaps(LoweringTable &table) {
   table.onOp("ml.ZipMap", lowerZipMap);
   table.onOp("ml.DictVectorizer", lowerDictVectorizer);
+  table.onOp("ml.CastMap", lowerCastMap);
 }

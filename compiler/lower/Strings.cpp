@@ -177,6 +177,13 @@ static Type hostNumber(Lowering &l, Type element) {
   return element.isF64() ? element : l.b.getF32Type();
 }
 
+Value onnxc::parsedStrings(Lowering &l, Value boxed,
+                           ArrayRef<OpFoldResult> dims, Type number) {
+  Value results =
+      callHost(l, "FromStrings", {boxed, boxInteger(l, dataType(number))});
+  return hostResult(l, results, 0, dims, signless(number));
+}
+
 LogicalResult onnxc::lowerStringCast(Lowering &l, OnnxNode n) {
   Type from = l.elementType(n.in(0)), to = l.elementType(n.out());
   if (isa<ComplexType>(from) || isa<ComplexType>(to))
@@ -192,10 +199,7 @@ LogicalResult onnxc::lowerStringCast(Lowering &l, OnnxNode n) {
     return success();
   }
   Type number = hostNumber(l, to);
-  Value results =
-      callHost(l, "FromStrings",
-               {boxStringTensor(l, tensor), boxInteger(l, dataType(number))});
-  Value parsed = hostResult(l, results, 0, dims, signless(number));
+  Value parsed = parsedStrings(l, boxStringTensor(l, tensor), dims, number);
   l.set(n.out(), number == to ? parsed : l.convert(parsed, number, to));
   return success();
 }

@@ -32,6 +32,12 @@ mlir::Value hostResult(Lowering &l, mlir::Value results, int64_t index,
                        llvm::ArrayRef<mlir::OpFoldResult> dims,
                        mlir::Type element);
 
+/// Boxed strings of the dims given as numbers of a type that the host parses:
+/// bool, f32, f64 and integers of 8 bits or more.
+mlir::Value parsedStrings(Lowering &l, mlir::Value boxed,
+                          llvm::ArrayRef<mlir::OpFoldResult> dims,
+                          mlir::Type number);
+
 /// For each string of the lowered tensor the position of the first of `keys`
 /// that equals it, or -1; i64.
 mlir::Value positionsOf(Lowering &l, mlir::Value strings,

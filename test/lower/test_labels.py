@@ -156,6 +156,33 @@ def test_a_vectorizer_of_numbered_maps(compiled) -> None:
     assert onnxc.InferenceSession(compiled(model)).run(None, {"m": {}})[0].tolist() == [[0, 0, 0]]
 
 
+def test_a_cast_of_maps(compiled) -> None:
+    """By ascending keys, or each value at its key's place."""
+    sorts = {"TO_FLOAT": FLOAT, "TO_INT64": INT64}
+    nodes, outputs = [], []
+    for target, kind in sorts.items():
+        for form, width in (("DENSE", None), ("SPARSE", 6)):
+            name = f"{target}_{form}"
+            nodes.append(ml_node("CastMap", ["m"], [name], cast_to=target, map_form=form, max_map=6))
+            outputs.append((name, kind, [1, width]))
+    numbers = helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(FLOAT, []))
+    model = ml_model(nodes, [helper.make_value_info("m", numbers)], outputs)
+    feeds = [{"m": {5: 1.5, 1: -2.75, 9: 3.25}}, {"m": {0: 1.0}}]
+    check(compiled, model, *feeds)
+    session = onnxc.InferenceSession(compiled(model))
+    with pytest.raises(Exception, match=r"\(CastMap\): key -3 is negative"):
+        session.run(None, {"m": {4: 1.0, -3: 2.0}})
+    assert session.run(["TO_FLOAT_DENSE"], {"m": {}})[0].shape == (1, 0)
+    # ONNX Runtime's Python module takes no map to strings.
+    texts = helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(STRING, []))
+    nodes.append(ml_node("CastMap", ["m"], ["texts"], cast_to="TO_STRING", map_form="DENSE"))
+    model = ml_model(nodes, [helper.make_value_info("m", texts)], [*outputs, ("texts", STRING, [1, None])])
+    results = onnxc.InferenceSession(compiled(model)).run(None, {"m": {4: "-27", 1: "15"}})
+    assert [result.tolist() for result in results] == [
+        [[15, -27]], [[0, 15, 0, 0, -27, 0]], [[15, -27]], [[0, 15, 0, 0, -27, 0]], [["15", "-27"]],
+    ]  # fmt: skip
+
+
 def test_as_many_numbers_as_labels(compiled) -> None:
     model = ml_model(
         [ml_node("ZipMap", ["x"], ["y"], classlabels_strings=ANIMALS)],

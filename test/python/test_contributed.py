@@ -105,6 +105,23 @@ def test_embeddings(compiled, opset) -> None:
     model.check(compiled)
 
 
+def test_quantised_embeddings(compiled) -> None:
+    generator, model = random_generator(), Model(17)
+    ids = model.give("ids", generator.integers(0, 30, (2, 7)).astype(np.int32), ["B", "S"])
+    segments = model.give("segments", generator.integers(0, 2, (2, 7)).astype(np.int32), ["B", "S"])
+    mask = model.give("mask", (np.arange(7) < np.array([[4], [7]])).astype(np.int32), ["B", "S"])
+    shapes = {"words": (30, 16), "places": (12, 16), "kinds": (2, 16), "gamma": (16,), "beta": (16,)}
+    tables, scales, zeros = [], [], []
+    for name, shape in shapes.items():
+        tables.append(model.constant(name, generator.integers(0, 256, shape).astype(np.uint8)))
+        scale = generator.uniform(0.01, 0.02)
+        scales.append(model.constant(f"{name}_scale", np.array(scale, np.float32)))
+        zeros.append(model.constant(f"{name}_zero", np.array(generator.integers(100, 150), np.uint8)))
+    embedded = model.add("QEmbedLayerNormalization", [ids, segments, *tables, mask, *scales, *zeros], outputs=2)
+    model.outputs.remove(embedded[:-1] + "1")  # not a float
+    model.check(compiled)
+
+
 @pytest.mark.parametrize("opset", [12, 17])
 def test_attention(compiled, opset) -> None:
     """Masks of each rank, biases, scales, causal ones; from one tensor, from three, and between two sequences."""
@@ -189,6 +206,8 @@ def test_products(compiled) -> None:
     square = model.give("square", floats(generator, 4, 8), ["R", 8])
     model.add("FusedGemm", [square, w, bias], activation="LeakyRelu", activation_alpha=0.1, alpha=0.5)
     model.add("FusedGemm", [square, wt], activation="Tanh", transB=1)
+    for metric in ("euclidean", "sqeuclidean"):
+        model.add("CDist", [square, wt], metric=metric)
     model.check(compiled, 1e-4)
 
 
@@ -340,19 +359,26 @@ def test_channels_last(compiled, tmp_path) -> None:
     generator = random_generator()
     x = generator.integers(0, 256, (2, 9, 8, 3)).astype(np.uint8)
     scale, zero = helper.make_tensor("scale", FLOAT, [], [0.02]), helper.make_tensor("zero", UINT8, [], [120])
+    weights = [
+        numpy_helper.from_array(generator.integers(-63, 64, (4, 3, 3, 3)).astype(np.int8), "w"),
+        helper.make_tensor("wz", INT8, [], [0]),
+        helper.make_tensor("wide", FLOAT, [], [0.3]),
+    ]
     window = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1]}
     node, inputs = helper.make_node, ["x", "scale", "zero", "scale", "zero"]
     nodes = [
         node("NhwcMaxPool", ["x"], ["greatest"], domain=DOMAIN, **window),
         node("QLinearAveragePool", inputs, ["mean"], domain=DOMAIN, channels_last=1, **window),
         node("QLinearGlobalAveragePool", inputs, ["whole"], domain=DOMAIN, channels_last=1),
-    ]
+        node("QLinearConv", [*inputs[:3], "w", "scale", "wz", "wide", "zero"], ["conv"], domain=DOMAIN, channels_last=1,
+             pads=[1, 0, 1, 0], strides=[2, 1], kernel_shape=[3, 3]),
+    ]  # fmt: skip
     graph = helper.make_graph(
         nodes,
         "pools",
         [helper.make_tensor_value_info("x", UINT8, ["N", "H", "W", 3])],
-        [helper.make_tensor_value_info(name, UINT8, [None] * 4) for name in ("greatest", "mean", "whole")],
-        [scale, zero],
+        [helper.make_tensor_value_info(name, UINT8, [None] * 4) for name in ("greatest", "mean", "whole", "conv")],
+        [scale, zero, *weights],
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)

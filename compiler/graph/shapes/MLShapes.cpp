@@ -119,6 +119,17 @@ static LogicalResult dictVectorizer(ShapeContext &shape) {
   return success();
 }
 
+static LogicalResult castMap(ShapeContext &shape) {
+  auto form = shape.op->getAttrOfType<StringAttr>("map_form");
+  auto size = shape.op->getAttrOfType<IntegerAttr>("max_map");
+  bool isSparse = form && form.getValue() == "SPARSE";
+  Expr count; // as many as the map has
+  if (isSparse)
+    count = shape.constant(size ? size.getInt() : 1);
+  shape.setDims(0, {shape.constant(1), count});
+  return success();
+}
+
 static LogicalResult oneHotEncoder(ShapeContext &shape) {
   auto data = shape.dims(0);
   auto categories = shape.integers("cats_int64s");
@@ -147,4 +158,5 @@ void onnxc::addMLShapes(ShapeRules &rules) {
   rules.onShape("ml.ArrayFeatureExtractor", arrayFeatureExtractor);
   rules.onShape("ml.DictVectorizer", dictVectorizer);
   rules.onShape("ml.OneHotEncoder", oneHotEncoder);
+  rules.onShape("ml.CastMap", castMap);
 }

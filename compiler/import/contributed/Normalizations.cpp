@@ -84,27 +84,47 @@ static std::string countMask(Replacement &r, const std::string &mask) {
 }
 
 /// Words, their places and perhaps their segments, looked up, summed and
-/// normalised.
-static void replaceEmbed(Replacement &r) {
-  if (r.integer("mask_index_type", 1) != 1 && r.wants(1))
-    return r.refuse("mask_index_type other than 1 is not supported yet");
+/// normalised. Tables and parameters are inputs 2 to 6; quantised ones have
+/// their scales in inputs 8 to 12 and their zero points behind those.
+static void embed(Replacement &r, bool isQuantised, const std::string &places) {
+  constexpr int firstTable = 2, firstScale = 8, count = 5;
   if (r.wants(1) && !r.has(7))
     return r.refuse("output 'mask_index' without a mask is not supported yet");
-  std::string ids = r.in(0);
-  std::string words = r.call("Gather", {r.in(2), ids});
-  std::string places = r.has(8)
-                           ? r.call("Gather", {r.in(3), r.in(8)})
-                           : r.slice(r.in(3), r.integers(0), r.dim(ids, 1), 0);
-  std::string sum = r.call("Add", {words, places});
+  auto real = [&](const std::string &x, int input) {
+    int scale = input - firstTable + firstScale;
+    return isQuantised ? r.call("DequantizeLinear",
+                                {x, r.in(scale), r.in(scale + count)})
+                       : x;
+  };
+  auto lookUp = [&](int table, const std::string &at) {
+    return real(r.call("Gather", {r.in(table), at}), table);
+  };
+  std::string ids = r.in(0), words = lookUp(2, ids);
+  std::string atPlaces =
+      places.empty()
+          ? real(r.slice(r.in(3), r.integers(0), r.dim(ids, 1), 0), 3)
+          : lookUp(3, places);
+  std::string sum = r.call("Add", {words, atPlaces});
   if (r.has(1) && r.has(4))
-    sum = r.call("Add", {sum, r.call("Gather", {r.in(4), r.in(1)})});
-  Normalized y = normalized(r, sum, r.in(5), r.in(6), r.real("epsilon", 1e-12F),
+    sum = r.call("Add", {sum, lookUp(4, r.in(1))});
+  Normalized y = normalized(r, sum, real(r.in(5), 5), real(r.in(6), 6),
+                            r.real("epsilon", 1e-12F),
                             /*centred=*/true,
                             /*wantsParts=*/false);
   r.result(0, y.value);
   if (r.wants(1))
     r.result(1, countMask(r, r.in(7)));
   r.result(2, sum);
+}
+
+static void replaceEmbed(Replacement &r) {
+  if (r.integer("mask_index_type", 1) != 1 && r.wants(1))
+    return r.refuse("mask_index_type other than 1 is not supported yet");
+  embed(r, /*isQuantised=*/false, r.in(8));
+}
+
+static void replaceQuantisedEmbed(Replacement &r) {
+  embed(r, /*isQuantised=*/true, "");
 }
 
 void onnxc::addContributedNormalizations(ContributedOperators &operators) {
@@ -116,4 +136,5 @@ void onnxc::addContributedNormalizations(ContributedOperators &operators) {
                 {"axis", "epsilon", "stash_type"});
   operators.add("EmbedLayerNormalization", replaceEmbed,
                 {"epsilon", "mask_index_type"});
+  operators.add("QEmbedLayerNormalization", replaceQuantisedEmbed, {"epsilon"});
 }

@@ -62,6 +62,22 @@ static void replaceDynamicQuantizeMatMul(Replacement &r) {
       0, scaledProduct(r, a, r.in(1), scale, r.in(2), zero, r.in(3), r.in(4)));
 }
 
+/// How far each row of A [M, K] is from each of B [N, K], or its square.
+static void replaceDistances(Replacement &r) {
+  std::string metric = r.text("metric", "sqeuclidean");
+  if (metric != "sqeuclidean" && metric != "euclidean")
+    return r.refuse("metric '" + metric + "' is not supported yet");
+  std::string differences =
+      r.call("Sub", {r.unsqueeze(r.in(0), 1), r.unsqueeze(r.in(1), 0)});
+  onnx::AttributeProto drop = MakeAttribute("keepdims", int64_t(0));
+  std::string squares =
+      r.opset >= 18
+          ? r.call("ReduceSumSquare", {differences, r.integers(2)}, {drop})
+          : r.call("ReduceSumSquare", {differences},
+                   {drop, MakeAttribute("axes", std::vector<int64_t>{2})});
+  r.result(0, metric == "euclidean" ? r.call("Sqrt", {squares}) : squares);
+}
+
 /// [N, blocks, bytes] of packed numbers, the lower bits first, as [N, blocks,
 /// numbers] of u8.
 static std::string unpacked(Replacement &r, const std::string &packed,
@@ -131,6 +147,7 @@ void onnxc::addContributedProducts(ContributedOperators &operators) {
                                  "transBatchB"};
   operators.add("FusedMatMul", replaceFusedMatMul, fused);
   operators.add("TransposeMatMul", replaceFusedMatMul, fused);
+  operators.add("CDist", replaceDistances, {"metric"});
   operators.add("MatMulIntegerToFloat", replaceMatMulIntegerToFloat);
   operators.add("DynamicQuantizeMatMul", replaceDynamicQuantizeMatMul);
   operators.add(

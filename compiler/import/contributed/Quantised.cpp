@@ -56,6 +56,23 @@ template <const char *op> static void replacePool(Replacement &r) {
   quantize(r, isLast ? r.channelsLast(x, *rank) : x, 3);
 }
 
+/// ai.onnx's, perhaps with channels last; the filter is as there.
+static void replaceConv(Replacement &r) {
+  std::vector<std::string> inputs;
+  for (int i = 0; i < r.node.input_size(); ++i)
+    inputs.push_back(r.in(i));
+  std::optional<size_t> rank = r.rank(r.in(3));
+  if (!rank)
+    return;
+  bool isLast = r.integer("channels_last", 0) != 0;
+  if (isLast)
+    inputs[0] = r.channelsFirst(inputs[0], *rank);
+  std::string y = r.call("QLinearConv", inputs,
+                         r.given({"auto_pad", "dilations", "group",
+                                  "kernel_shape", "pads", "strides"}));
+  r.result(0, isLast ? r.channelsLast(y, *rank) : y);
+}
+
 static void replaceConcat(Replacement &r) {
   std::vector<std::string> parts;
   for (int first = 2; first < r.node.input_size(); first += 3)
@@ -180,6 +197,9 @@ void onnxc::addContributedQuantised(ContributedOperators &operators) {
   operators.add("QLinearLeakyRelu", replaceUnary<leakyRelu>, {"alpha"});
   operators.add("QLinearAveragePool", replacePool<averagePool>,
                 {"auto_pad", "ceil_mode", "channels_last", "count_include_pad",
+                 "kernel_shape", "pads", "strides"});
+  operators.add("QLinearConv", replaceConv,
+                {"auto_pad", "channels_last", "dilations", "group",
                  "kernel_shape", "pads", "strides"});
   operators.add("QLinearGlobalAveragePool", replacePool<globalAveragePool>,
                 {"channels_last"});
