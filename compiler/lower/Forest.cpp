@@ -304,7 +304,8 @@ int32_t ForestReader::copyOf(int32_t reference) {
 }
 
 bool ForestReader::separate(int32_t root) {
-  constexpr size_t mostNodes = 1 << 26;
+  constexpr int64_t mostCopies = 1 << 22; // of a tree
+  int64_t copies = 0;
   llvm::DenseSet<int32_t> seen{root};
   SmallVector<int32_t> open{root};
   while (!open.empty()) {
@@ -314,8 +315,8 @@ bool ForestReader::separate(int32_t root) {
     for (auto *list : {&forest.below, &forest.above}) {
       int32_t next = (*list)[at];
       if (!seen.insert(next).second) {
-        if (forest.feature.size() > mostNodes)
-          return refuse("nodes that several others name are too many");
+        if (++copies > mostCopies)
+          return refuse("too many paths lead to the same nodes");
         next = copyOf(next);
         (*list)[at] = next;
         seen.insert(next);

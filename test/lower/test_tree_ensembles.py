@@ -221,6 +221,53 @@ def test_many_features(compiled) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+def chain(count, shared):
+    """The attributes of one tree, each of whose nodes names the next; where `shared`, in two ways."""
+    names = list(range(count + 1))
+    leaves = [] if shared else list(range(count + 1, 2 * count + 1))
+    size = count + 1 + len(leaves)
+    return {
+        "nodes_treeids": [0] * size,
+        "nodes_nodeids": names + leaves,
+        "nodes_featureids": [i % FEATURES for i in range(size)],
+        "nodes_values": [float(i % 7 - 3) for i in range(size)],
+        "nodes_modes": ["BRANCH_LEQ"] * count + ["LEAF"] * (1 + len(leaves)),
+        "nodes_truenodeids": [*names[1:], *[0] * (1 + len(leaves))],
+        "nodes_falsenodeids": [*(leaves or names[1:]), *[0] * (1 + len(leaves))],
+        "target_treeids": [0] * (1 + len(leaves)),
+        "target_nodeids": [count, *leaves],
+        "target_ids": [0] * (1 + len(leaves)),
+        "target_weights": [i / 100 for i in range(1 + len(leaves))],
+        "n_targets": 1,
+    }
+
+
+def leaf_weight(attributes, row) -> float:
+    node = 0
+    while attributes["nodes_modes"][node] != "LEAF":
+        is_less = row[attributes["nodes_featureids"][node]] <= attributes["nodes_values"][node]
+        node = attributes["nodes_truenodeids" if is_less else "nodes_falsenodeids"][node]
+    return attributes["target_weights"][attributes["target_nodeids"].index(node)]
+
+
+def test_chains(compiled, tmp_path) -> None:
+    """A tree as deep as it has nodes (too deep for ONNX Runtime), one whose nodes are shared, and one that would be too
+    large without."""
+    names, cases = {"deep": chain(20000, False), "shared": chain(10, True)}, []
+    for name, attributes in names.items():
+        node = helper.make_node("TreeEnsembleRegressor", ["x"], [name], name, domain="ai.onnx.ml", **attributes)
+        cases.append((node, [(name, FLOAT, ["N", 1])]))
+    session = onnxc.InferenceSession(compiled(model_of(cases)))
+    x = samples(520, 40)
+    x[:5] = -9  # to the end
+    for rows in (x, x[:1]):
+        for attributes, ours in zip(names.values(), session.run(None, {"x": rows}), strict=True):
+            np.testing.assert_allclose(ours[:, 0], [leaf_weight(attributes, row) for row in rows], rtol=1e-6)
+    node = helper.make_node("TreeEnsembleRegressor", ["x"], ["y"], "y", domain="ai.onnx.ml", **chain(60, True))
+    with pytest.raises(onnxc.CompileError, match="too many paths lead to the same nodes"):
+        onnxc.compile(model_of([(node, [("y", FLOAT, ["N", 1])])]).SerializeToString(), tmp_path / "m.so")
+
+
 def broken(**changes):
     attributes = Forest(100, 2, 2).attributes("target", [0], n_targets=1)
     for name, change in changes.items():
