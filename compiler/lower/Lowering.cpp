@@ -101,32 +101,13 @@ static bool takesPatterns(StringRef name) {
 
 /// Operators that work on strings alone, or on strings as well.
 static bool takesStrings(StringRef name) {
-  static constexpr StringLiteral names[] = {"ArrayFeatureExtractor",
-                                            "CastMap",
-                                            "CategoryMapper",
-                                            "ConcatFromSequence",
-                                            "DictVectorizer",
-                                            "Equal",
-                                            "LabelEncoder",
-                                            "LinearClassifier",
-                                            "Loop",
-                                            "OneHotEncoder",
-                                            "Optional",
-                                            "OptionalGetElement",
-                                            "OptionalHasElement",
-                                            "RegexFullMatch",
-                                            "Scan",
-                                            "SequenceAt",
-                                            "SequenceConstruct",
-                                            "SequenceInsert",
-                                            "SVMClassifier",
-                                            "SplitToSequence",
-                                            "StringConcat",
-                                            "StringNormalizer",
-                                            "StringSplit",
-                                            "TfIdfVectorizer",
-                                            "Tokenizer",
-                                            "TreeEnsembleClassifier"};
+  static constexpr StringLiteral names[] = {
+      "ArrayFeatureExtractor", "CastMap",         "CategoryMapper",
+      "DictVectorizer",        "Equal",           "LabelEncoder",
+      "LinearClassifier",      "OneHotEncoder",   "RegexFullMatch",
+      "SVMClassifier",         "StringConcat",    "StringNormalizer",
+      "StringSplit",           "TfIdfVectorizer", "Tokenizer",
+      "TreeEnsembleClassifier"};
   // Those that make elements of their own: no pattern is a text.
   static constexpr StringLiteral numbers[] = {
       "BitCast", "ConstantOfShape", "DequantizeLinear",

@@ -163,8 +163,23 @@ def test_mistakes(compiled) -> None:
 
 
 def test_operators_on_numbers_refuse_strings(compiled) -> None:
-    with pytest.raises(onnxc.CompileError, match=r"\(CumSum|\(Pad"):
-        compiled(parse("g (string[N] x, int64[2] p) => (string[M] y) { y = Pad(x, p) }"))
+    with pytest.raises(onnxc.CompileError, match=r"\(NonZero.*string is not supported by this operator"):
+        compiled(parse("g (string[N] x) => (int64[1, M] y) { y = NonZero(x) }"))
+
+
+def test_pads_are_empty_texts(compiled) -> None:
+    model = parse("""
+    g (string[N, 2] x, int64[4] p, string v) => (string[A, B] y, string[A, B] z, string[N, 2] t) {
+      y = Pad(x, p)
+      z = Pad(x, p, v)
+      t = Trilu(x)
+    }
+    """)
+    x, pads = np.array([["a", "b"], ["c", "d"]], object), np.array([0, 1, 0, 0])
+    y, z, t = onnxc.InferenceSession(compiled(model)).run(None, {"x": x, "p": pads, "v": np.array("-", object)})
+    assert y.tolist() == [["", "a", "b"], ["", "c", "d"]]
+    assert z.tolist() == [["-", "a", "b"], ["-", "c", "d"]]
+    assert t.tolist() == [["a", "b"], ["", "d"]]
 
 
 def test_without_the_host_library(compiled, tmp_path: Path) -> None:
