@@ -38,6 +38,10 @@ FUNCTIONS = [
     ("MatMul", ["stack", "m"], {}), ("MatMul", ["row", "row"], {}), ("MatMul", ["stack", "stack2"], {}),
     ("Gemm", ["a", "m", "bias"], {"alpha": 0.5, "beta": 2.0}), ("Gemm", ["a", "a"], {"transB": 1}),
     ("Gemm", ["m", "a"], {"transA": 1, "transB": 1}), ("Gemm", ["a", "a"], {"transA": 1}),
+    ("MaxPool", ["image"], {"kernel_shape": [2, 3]}), ("LayerNormalization", ["stack", "row", "row3"], {}),
+    ("LayerNormalization", ["a", "row"], {"axis": 0}),
+    ("BatchNormalization", ["image", "scale", "bias4", "fixed", "fixed"], {}),
+    ("MaxPool", ["image"], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 1, 2]}),
     ("Conv", ["image", "filter"], {}), ("Conv", ["image", "filter", "bias"], {"pads": [1, 0, 2, 1], "strides": [2, 3]}),
     ("Conv", ["image", "filter"], {"dilations": [2, 1], "pads": [1, 1, 1, 1]}),
 ]  # fmt: skip
@@ -70,6 +74,7 @@ def inputs() -> dict[str, np.ndarray]:
         "a": (2, 3), "row": (3,), "row2": (1, 3), "column": (2, 1), "m": (3, 2), "bias": (2,), "stack": (2, 1, 3),
         "stack2": (3, 2), "image": (1, 4, 5, 6), "filter": (2, 4, 2, 3), "p": (2, 3), "column_p": (2, 1),
     }  # fmt: skip
+    shapes |= {"row3": (3,), "scale": (4,), "bias4": (4,)}
     shapes["stack"], shapes["stack2"] = (2, 2, 3), (1, 3, 2)
     values = {name: generator.uniform(-2, 2, shape) for name, shape in shapes.items()}
     values["p"] = generator.uniform(0.2, 0.9, (2, 3))
@@ -94,7 +99,10 @@ def model_of(nodes: list, values: dict, outputs: dict[str, int | None], shapes: 
     """outputs: their ranks, None where nobody asks."""
     constants = [numpy_helper.from_array(np.array(data), name) for name, data in INTEGERS.items()]
     constants.append(numpy_helper.from_array(np.array([[True, False, True], [False, False, True]]), "mask"))
-    constants += [numpy_helper.from_array(np.array(data), name) for name, data in (("low", -1.1), ("high", 0.9))]
+    constants += [
+        numpy_helper.from_array(np.array(data), name)
+        for name, data in (("low", -1.1), ("high", 0.9), ("fixed", [0.3, 0.6, 1.0, 2.0]))
+    ]
     graph = helper.make_graph(
         nodes,
         "gradients",
@@ -202,3 +210,37 @@ def test_mistakes(compiled) -> None:
         compile_gradient(f'y = ArgMax(x) d = {gradient} <xs = ["x"], y = "y"> (x)')
     with pytest.raises(onnxc.CompileError, match=r"\(Add, opset 20\): cannot be differentiated: whether dim 0"):
         compile_gradient(f'y = Add(x, z) d = {gradient} <xs = ["x"], zs = ["z"], y = "y"> (x, z)')
+
+
+def test_a_step_of_training(compiled) -> None:
+    """A classifier's loss by its weights, for a batch of any size."""
+    model = parse_with_training(f"""
+    g (double[N, 5] x, double[5, 4] w, double[4] b, int64[N] t) => (double loss, double[5, 4] dw, double[4] db) {{
+      h = Gemm(x, w, b)
+      a = Relu(h)
+      loss = SoftmaxCrossEntropyLoss(a, t)
+      dw, db = {TRAINING}.Gradient <xs = ["w", "b"], zs = ["x", "t"], y = "loss"> (w, b, x, t)
+    }}
+    """)
+    session = onnxc.InferenceSession(compiled(model))
+    generator = np.random.default_rng(0)
+    w, b = generator.normal(size=(5, 4)), generator.normal(size=4)
+    for batch in (6, 1):
+        x, t = generator.normal(size=(batch, 5)), generator.integers(0, 4, batch)
+
+        def loss(w: np.ndarray, b: np.ndarray, x: np.ndarray = x, t: np.ndarray = t) -> float:
+            a = np.maximum(x @ w + b, 0)
+            return -(a - np.log(np.exp(a).sum(axis=1, keepdims=True)))[np.arange(len(t)), t].mean()
+
+        result, dw, db = session.run(None, {"x": x, "w": w, "b": b, "t": t})
+        np.testing.assert_allclose(result, loss(w, b))
+        step = 1e-6
+        for place in np.ndindex(w.shape):
+            move = np.zeros(w.shape)
+            move[place] = step
+            slope = (loss(w + move, b) - loss(w - move, b)) / (2 * step)
+            np.testing.assert_allclose(dw[place], slope, rtol=1e-5, atol=1e-8)
+        for place in range(4):
+            move = step * (np.arange(4) == place)
+            slope = (loss(w, b + move) - loss(w, b - move)) / (2 * step)
+            np.testing.assert_allclose(db[place], slope, rtol=1e-5, atol=1e-8)

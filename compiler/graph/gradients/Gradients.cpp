@@ -11,6 +11,7 @@ using namespace onnxc;
 GradientRules::GradientRules() {
   addArithmeticGradients(*this);
   addMovementGradients(*this);
+  addNormalizationGradients(*this);
   addProductGradients(*this);
   addReductionGradients(*this);
 }

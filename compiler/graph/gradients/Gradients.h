@@ -38,6 +38,10 @@ public:
   unsigned inputs() const { return op->getNumOperands(); }
   /// The gradient of a result; zeros where nothing depends on it.
   mlir::Value gradient(unsigned result = 0);
+  /// Whether y depends on a result.
+  bool isUsed(unsigned result) const {
+    return result < gradients.size() && gradients[result];
+  }
   bool wants(unsigned operand) const { return wanted[operand]; }
   std::optional<llvm::ArrayRef<mlir::AffineExpr>>
   dims(mlir::Value value) const {
@@ -126,6 +130,7 @@ private:
 // One for each file here.
 void addArithmeticGradients(GradientRules &rules);
 void addMovementGradients(GradientRules &rules);
+void addNormalizationGradients(GradientRules &rules);
 void addProductGradients(GradientRules &rules);
 void addReductionGradients(GradientRules &rules);
 

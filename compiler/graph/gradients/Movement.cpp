@@ -59,6 +59,15 @@ static LogicalResult triangle(Backward &g) {
   return success();
 }
 
+/// `gradient` added to the elements of `total`, a vector, at `positions`.
+static Value added(Backward &g, Value total, Value positions, Value gradient) {
+  Value flat = g.integers(-1);
+  return g.call("ScatterElements",
+                {total, g.call("Reshape", {positions, flat}),
+                 g.call("Reshape", {gradient, flat})},
+                g.text("reduction", "add"));
+}
+
 /// Any operator whose results are elements of operand 0: applied to their
 /// positions it tells where each came from, which the gradient is added to.
 static LogicalResult moved(Backward &g) {
@@ -77,11 +86,21 @@ static LogicalResult moved(Backward &g) {
                              operands, g.op->getAttrs(), g.op->getNumResults());
   Value total = g.call("Reshape", {g.filled(0, x), flat});
   for (unsigned i = 0; i < g.op->getNumResults(); ++i)
-    total = g.call("ScatterElements",
-                   {total, g.call("Reshape", {from->getResult(i), flat}),
-                    g.call("Reshape", {g.gradient(i), flat})},
-                   g.text("reduction", "add"));
+    total = added(g, total, from->getResult(i), g.gradient(i));
   g.give(0, g.reshapeLike(total, x));
+  return success();
+}
+
+/// Each result is the element whose position a second result tells.
+static LogicalResult maxPool(Backward &g) {
+  if (g.integer("storage_order", 0))
+    return g.refuse("the gradient with storage_order is not supported");
+  Value x = g.in(0);
+  Operation *pool = g.create("MaxPool", {x}, g.op->getAttrs(), 2);
+  Value from = pool->getResult(1);
+  from.setType(UnrankedTensorType::get(IntegerType::get(x.getContext(), 64)));
+  Value zeros = g.call("Reshape", {g.filled(0, x), g.integers(-1)});
+  g.give(0, g.reshapeLike(added(g, zeros, from, g.gradient()), x));
   return success();
 }
 
@@ -91,6 +110,7 @@ void onnxc::addMovementGradients(GradientRules &rules) {
   rules.add("Identity", identity);
   rules.add("Transpose", transposed);
   rules.add("Concat", concatenated);
+  rules.add("MaxPool", maxPool);
   rules.add("Pad", padded);
   rules.add("Trilu", triangle);
   for (StringRef name : {"DepthToSpace", "Expand", "Gather", "GatherElements",
