@@ -46,9 +46,17 @@ evaluate(Lowering &l, OnnxNode n, std::optional<ForestLists> lists,
   Type f32 = l.b.getF32Type(), given = l.elementType(x);
   Type element = given.isF64() ? given : f32;
   int64_t rank = l.rank(x);
-  int64_t features = rank > 0 ? l.staticDim(x, rank - 1) : -1;
-  if (features < 0 || features > INT32_MAX / 2) {
-    (void)l.refuse("the number of features must be static");
+  int64_t features = rank > 0 ? l.staticDim(x, rank - 1) : 0;
+  if (features < 0) {
+    // As many as the trees compare, or more.
+    features = 1;
+    for (int64_t feature : lists->features)
+      if (feature < INT32_MAX)
+        features = std::max(features, feature + 1);
+    l.requireAtLeast(l.dims(x).back(), features, "the number of features");
+  }
+  if (features > INT32_MAX / 2) {
+    (void)l.refuse("there are too many features");
     return std::nullopt;
   }
   if (targets < 1 || targets > INT32_MAX) {

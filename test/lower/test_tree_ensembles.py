@@ -126,6 +126,18 @@ def test_regressors(compiled) -> None:
     check(compiled, cases, [{"x": samples(20, 50)}, {"x": samples(21, 1)}, {"x": samples(22, 0)}])
 
 
+def test_features_of_unknown_number(compiled) -> None:
+    model = model_of([regressor("trees", Forest(60, 10, 5))])
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "features"
+    session = onnxc.InferenceSession(compiled(model))
+    reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = samples(61, 9)
+    for feed in ({"x": x}, {"x": np.hstack([x, x])}):
+        np.testing.assert_allclose(session.run(None, feed)[0], reference.run(None, feed)[0], rtol=1e-5, atol=1e-5)
+    with pytest.raises(Exception, match=f"the number of features: 2 is less than {FEATURES}"):
+        session.run(None, {"x": x[:, :2]})
+
+
 def test_missing_values(compiled) -> None:
     cases = [
         regressor("leq", Forest(30, 12, 5, tracks=True)),
