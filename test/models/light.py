@@ -25,9 +25,9 @@ NAMES = (
 )
 
 
-def pictures(batch: int) -> np.ndarray:
-    """Noise of the shape that all of them take."""
-    return np.random.default_rng(batch).uniform(-1, 1, (batch, 3, 224, 224)).astype(np.float32)
+def pictures(batch: int, height: int = 224, width: int = 224) -> np.ndarray:
+    """Noise; of the size that all of them take."""
+    return np.random.default_rng(batch).uniform(-1, 1, (batch, 3, height, width)).astype(np.float32)
 
 
 def uniform(name: str, shape: tuple[int, ...], mean: float, deviation: float) -> np.ndarray:
@@ -54,8 +54,11 @@ def _moments(node: onnx.NodeProto, position: int, shape: tuple[int, ...], residu
     return 0.0, 0.1
 
 
-def build(name: str) -> onnx.ModelProto:
-    """The model with weights, a dynamic batch, and three tensors from inside it as further outputs."""
+def build(name: str, mode: str = "dynamic") -> onnx.ModelProto:
+    """The model with weights, and three tensors from inside it as further outputs.
+
+    mode: "static", "dynamic" (batch, height and width), or "folded": for the one picture that is in the model.
+    """
     model = onnx.load(FOLDER / f"light_{name}.onnx")
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -83,17 +86,22 @@ def build(name: str) -> onnx.ModelProto:
             values = uniform(tensor.name, tuple(tensor.dims), *_moments(user, position, tuple(tensor.dims), residual))
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     graph.initializer.extend(weights)
-    _make_batch_dynamic(graph, constants)
     _add_inner_outputs(graph)
+    if mode == "dynamic":
+        _make_dynamic(graph, constants)
+    del graph.value_info[:]
     model.ir_version = 4  # from where on an initializer need not be an input
     initialized = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in initialized]
     del graph.input[:]
-    graph.input.extend(inputs)
+    if mode == "folded":
+        graph.initializer.append(numpy_helper.from_array(pictures(1), inputs[0].name))
+    else:
+        graph.input.extend(inputs)
     return model
 
 
-def _make_batch_dynamic(graph: onnx.GraphProto, constants: dict[str, np.ndarray]) -> None:
+def _make_dynamic(graph: onnx.GraphProto, constants: dict[str, np.ndarray]) -> None:
     initialized = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Reshape" and node.input[0] not in initialized:
@@ -102,14 +110,16 @@ def _make_batch_dynamic(graph: onnx.GraphProto, constants: dict[str, np.ndarray]
                 shape[0] = 0  # as the input has
                 tensor = next(t for t in graph.initializer if t.name == node.input[1])
                 tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
-    for value in (*graph.input, *graph.output):
+    for value in graph.input:
         if value.name not in initialized:
-            value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    del graph.value_info[:]
+            for axis, size in ((0, "batch"), (2, "height"), (3, "width")):
+                value.type.tensor_type.shape.dim[axis].dim_param = size
+    for value in graph.output:
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
 
 
 def _add_inner_outputs(graph: onnx.GraphProto) -> None:
     names = [node.output[0] for node in graph.node if node.op_type in ("Conv", "Relu", "Concat", "Sum")]
     for i in (1, 2, 3):
         chosen = names[len(names) * i // 4]
-        graph.output.append(helper.make_tensor_value_info(chosen, onnx.TensorProto.FLOAT, ["batch", None, None, None]))
+        graph.output.append(helper.make_tensor_value_info(chosen, onnx.TensorProto.FLOAT, [None] * 4))
