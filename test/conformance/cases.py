@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.backend.test
 from onnx import numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
@@ -38,7 +40,9 @@ SHARE_OF_ONES = {
 }
 DRAWN_FROM_SEED = {"test_bernoulli_seed", "test_bernoulli_seed_expanded"}
 
-KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
+KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "real")
+# The models of kind "real", without their weights, and what they give for the data that ONNX's runner makes up.
+LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 
 
 @dataclass
@@ -65,21 +69,18 @@ class Case:
     def model(self) -> onnx.ModelProto:
         if self.test.model is not None:
             return self.test.model
+        if self.test.kind == "real":
+            return onnx.load(LIGHT / f"light_{self.test.model_name}.onnx")
         return onnx.load(Path(self.test.model_dir) / "model.onnx")
-
-    def write_model(self, folder: Path) -> Path:
-        """A file with the model; in `folder` where the package has none of its own."""
-        if self.test.model_dir is not None:
-            return Path(self.test.model_dir) / "model.onnx"
-        path = folder / f"{self.name}.onnx"
-        path.write_bytes(self.test.model.SerializeToString())
-        return path
 
     def data_sets(self) -> list[tuple[dict[str, Any], list[Any]]]:
         """Feeds by name, and expected outputs in the model's order."""
         model = self.model()
         if self.test.data_sets is not None:
             pairs = [([_value(i) for i in ins], [_value(o) for o in outs]) for ins, outs in self.test.data_sets]
+        elif self.test.kind == "real":
+            output = onnx.load_tensor(LIGHT / f"light_{self.test.model_name}_output_0.pb")
+            pairs = [([_ramp(model)], [numpy_helper.to_array(output)])]
         else:
             pairs = []
             for folder in sorted(Path(self.test.model_dir).glob("test_data_set*")):
@@ -97,6 +98,14 @@ class Case:
                 outputs = ReferenceEvaluator(model).run(None, feeds)
             result.append((feeds, outputs))
         return result
+
+
+def _ramp(model: onnx.ModelProto) -> np.ndarray:
+    """The input that ONNX's runner feeds to the models of kind "real"."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    (data,) = (value for value in model.graph.input if value.name not in constants)
+    shape = [dim.dim_value for dim in data.type.tensor_type.shape.dim]
+    return (np.arange(np.prod(shape)).reshape(shape) / np.prod(shape)).astype(np.float32)
 
 
 def _in_wider_type(model: onnx.ModelProto, feeds: dict[str, Any], narrow: type, wide: type) -> list[Any]:
@@ -117,6 +126,7 @@ def _in_wider_type(model: onnx.ModelProto, feeds: dict[str, Any], narrow: type, 
     return [result.astype(narrow) if result.dtype == wide else result for result in results]
 
 
+@cache
 def load_cases() -> list[Case]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package computes infinities and NaNs on purpose

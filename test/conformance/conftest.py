@@ -6,31 +6,33 @@ from pathlib import Path
 
 import pytest
 from cases import load_cases
-from runner import Result, as_json, print_progress, run_cases, table
+from modes import MODES
+from runner import Result, print_progress, run_cases
+from support import as_json, table
 
-HERE = Path(__file__).parent
-RESULTS = HERE.parent.parent / "build" / "conformance"
+RESULTS = Path(__file__).parent.parent.parent / "build" / "conformance"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        cases = load_cases()
-        metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+        jobs = [(case, mode) for case in load_cases() for mode in MODES]
+        metafunc.parametrize(("case", "mode"), jobs, ids=[f"{case.name}-{mode}" for case, mode in jobs])
 
 
 @pytest.fixture(scope="session")
-def results(request: pytest.FixtureRequest) -> dict[str, Result]:
-    selected = [item.callspec.params["case"] for item in request.session.items if "case" in item.fixturenames]
-    print(f"\n  {len(selected)} cases of ONNX's backend tests", flush=True)
+def results(request: pytest.FixtureRequest) -> list[Result]:
+    items = [item.callspec.params for item in request.session.items if "case" in item.fixturenames]
+    jobs = [(params["case"], params["mode"]) for params in items]
+    print(f"\n  {len(jobs)} cases and modes of ONNX's backend tests", flush=True)
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        found = run_cases(selected, os.cpu_count() or 1, print_progress(len(selected)))
+        found = run_cases(jobs, os.cpu_count() or 1, print_progress(len(jobs)))
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "results.md").write_text(table(found))
+    (RESULTS / "support.md").write_text(table(load_cases(), found))
     (RESULTS / "results.json").write_text(json.dumps(as_json(found), indent=1, sort_keys=True) + "\n")
-    return {result.name: result for result in found}
+    return found
 
 
 @pytest.fixture(scope="session")
-def guarded() -> set[str]:
-    return set((HERE / "passing.txt").read_text().split())
+def result_of(results: list[Result]) -> dict[tuple[str, str], Result]:
+    return {(result.name, result.mode): result for result in results}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs ONNX's backend tests through onnxc.
 
-usage: run.py [-k SUBSTRING]... [-j JOBS] [--out FOLDER] [--update]
+usage: run.py [-k SUBSTRING]... [-m MODE]... [-j JOBS] [-v] [--out FOLDER] [--update]
 
-Prints each failure and the counts. --out writes results.md and results.json to a folder. --update writes them here,
-and adds what passes to passing.txt (with no -k).
+Prints each failure and the counts. --out writes support.md and results.json to a folder. --update, of all cases in all
+modes, writes support.md here and the README's sentence, and adds what passes to passing.txt.
 """
 
 import argparse
@@ -20,8 +20,10 @@ for folder in (ROOT / "test", ROOT / "build" / "python"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+import support  # noqa: E402
 from cases import load_cases  # noqa: E402
-from runner import as_json, print_progress, run_cases, table  # noqa: E402
+from modes import MODES  # noqa: E402
+from runner import print_progress, run_cases  # noqa: E402
 
 
 def main() -> int:
@@ -29,36 +31,45 @@ def main() -> int:
     parser.add_argument(
         "-k", action="append", default=[], metavar="SUBSTRING", help="cases whose name or operator has it"
     )
+    parser.add_argument("-m", action="append", default=[], choices=MODES, help="in these modes, not all")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="JOBS")
     parser.add_argument("--out", type=Path, metavar="FOLDER")
     parser.add_argument("--update", action="store_true")
-    parser.add_argument("-v", action="store_true", help="list refusals too")
+    parser.add_argument("-v", action="store_true", help="list what is not failed, too")
     arguments = parser.parse_args()
+    if arguments.update and (arguments.k or arguments.m):
+        parser.error("--update is for all cases in all modes")
 
-    cases = load_cases()
-    if arguments.k:
-        cases = [case for case in cases if any(k in case.name or k == case.operator for k in arguments.k)]
+    cases = [
+        case
+        for case in load_cases()
+        if not arguments.k or any(k in case.name or k == case.operator for k in arguments.k)
+    ]
     if not cases:
         parser.error("no case is selected")
-    results = run_cases(cases, arguments.j, print_progress(len(cases)))
+    jobs = [(case, mode) for case in cases for mode in arguments.m or MODES]
+    results = run_cases(jobs, arguments.j, print_progress(len(jobs)))
     if arguments.v:
         for result in results:
             if result.status != "failed":
-                print(f"{result.status:8} {result.name} {result.reason}")
+                print(f"{result.status:12} {result.mode:7} {result.name} {result.reason}")
 
-    out = HERE if arguments.update and not arguments.k else arguments.out
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "results.md").write_text(table(results))
-        (out / "results.json").write_text(json.dumps(as_json(results), indent=1, sort_keys=True) + "\n")
-    if arguments.update and not arguments.k:
-        known = set((HERE / "passing.txt").read_text().split()) if (HERE / "passing.txt").exists() else set()
-        known |= {result.name for result in results if result.status == "passed"}
-        (HERE / "passing.txt").write_text("".join(f"{name}\n" for name in sorted(known)))
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "support.md").write_text(support.table(load_cases(), results))
+        (arguments.out / "results.json").write_text(
+            json.dumps(support.as_json(results), indent=1, sort_keys=True) + "\n"
+        )
+    if arguments.update:
+        support.update(cases, results)
 
-    counts = Counter(result.status for result in results)
-    print(f"{counts['passed']} pass, {counts['refused']} refused, {counts['failed']} fail")
-    return 1 if counts["failed"] else 0
+    for mode in arguments.m or MODES:
+        counts = Counter(result.status for result in results if result.mode == mode)
+        print(
+            f"{mode}: {counts['passed']} pass, {counts['refused']} refused, {counts['failed']} fail"
+            + (f", {counts['inapplicable']} do not apply" if counts["inapplicable"] else "")
+        )
+    return 1 if any(result.status == "failed" for result in results) else 0
 
 
 if __name__ == "__main__":
