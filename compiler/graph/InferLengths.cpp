@@ -131,28 +131,22 @@ static void visitLengths(Operation *op,
 /// `length`.
 static void setLength(Operation *op, unsigned operand, Length length) {
   Length rank = inputRank(op, operand);
-  // Of a Reshape's target, 0 is a dim that is kept.
-  if (!length || *length < 0 || !rank || *rank == 0 ||
-      (*length == 0 && *rank > 1))
+  // An empty tensor folds, and the check with it.
+  if (!length || *length < 1 || !rank || *rank == 0)
     return;
   Value value = op->getOperand(operand);
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.isDynamicDim(*rank - 1))
     return;
   OpBuilder builder(op);
-  SmallVector<int64_t> shape(type.getShape()), target(*rank, 0);
+  SmallVector<int64_t> shape(type.getShape()), target(*rank, 0); // kept
   shape.back() = target.back() = *length;
   auto vector = RankedTensorType::get({*rank}, builder.getI64Type());
-  SmallVector<NamedAttribute> attributes;
-  if (*length == 0)
-    attributes.push_back(
-        builder.getNamedAttr("allowzero", builder.getI64IntegerAttr(1)));
   Value lengths = createConstant(
       builder, op->getLoc(), DenseElementsAttr::get(vector, ArrayRef(target)));
   op->setOperand(operand,
                  createOnnx(builder, op->getLoc(), "Reshape", {value, lengths},
-                            RankedTensorType::get(shape, type.getElementType()),
-                            attributes)
+                            RankedTensorType::get(shape, type.getElementType()))
                      ->getResult(0));
 }
 

@@ -42,6 +42,8 @@ static LogicalResult lowerExpand(Lowering &l, OnnxNode n) {
   }
   Dims own = l.dims(n.in(0));
   size_t rank = std::max(own.size(), shape->size());
+  if (static_cast<int64_t>(rank) != l.rank(n.out()))
+    return l.refuse("the result has more dims than the model declares");
   Dims dims;
   Scalars s{l.b, l.loc};
   for (size_t d = 0; d < rank; ++d) {

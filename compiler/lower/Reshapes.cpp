@@ -151,6 +151,8 @@ static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
       removed.set(*normal);
     }
   } else {
+    if (!l.staticShape(n.in(0)))
+      return lowerSqueezeOfOnes(l, n);
     for (int64_t axis = 0; axis < rank; ++axis)
       if (l.staticDim(n.in(0), axis) == 1)
         removed.set(axis);
@@ -163,7 +165,8 @@ static LogicalResult lowerSqueeze(Lowering &l, OnnxNode n) {
       l.requireEqual(dim, l.attr(1), "dim " + Twine(axis));
   }
   if (static_cast<int64_t>(dims.size()) != l.rank(n.out()))
-    return lowerSqueezeOfOnes(l, n);
+    return l.refuse("the dims that remain are not as many as those of the "
+                    "result");
   return reshapeTo(l, n, dims);
 }
 

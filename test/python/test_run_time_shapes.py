@@ -171,6 +171,25 @@ def test_vectors_of_wrong_length(compiled):
             session.run(None, {**good, name: value})
 
 
+@pytest.mark.parametrize(
+    ("node", "axes", "rank", "message"),
+    [
+        ("Squeeze(x)", [], 3, "the number of dims that remain: 2 is not 3"),
+        ("Squeeze(x, v)", [0], 3, "the number of dims that remain: 2 is not 3"),
+        ("Unsqueeze(x, v)", [0], 3, "the number of dims that are not added: 2 is not 3"),
+        ("ReduceSum<keepdims = 0>(x, v)", [0], 1, "the number of dims that remain: 2 is not 1"),
+        ("Expand(x, v)", [1], 2, "has more dims than the model declares"),
+        ("GatherND(x, v)", [0], 4, "the indices' last dim"),
+    ],
+)
+def test_declared_ranks_that_are_wrong(compiled, node, axes, rank, message):
+    """What the model says of its output is not believed where a run finds otherwise."""
+    dims = ", ".join(f"d{i}" for i in range(rank))
+    model = parse(f"ranks (float[A,B,C] x, int64[S] v) => (float[{dims}] y) {{ y = {node} }}")
+    with pytest.raises(Exception, match=message):
+        onnxc.InferenceSession(compiled(model)).run(None, {"x": floats(1, 6, 4), "v": integers(*axes)})
+
+
 def test_ones_that_only_a_run_finds(agree):
     model = parse("ones (float[A,B,C,D] x) => (float[p,q] y) { y = Squeeze(x) }")
     agree(model, {"x": floats(1, 3, 1, 2)}, {"x": floats(4, 1, 1, 2)})
