@@ -41,7 +41,10 @@ FUNCTIONS = {
     "exp": (np.exp, (-90, 90), 2), "exp2": (np.exp2, (-128, 130), 2), "expm1": (np.expm1, (-25, 90), 3),
     "log": (np.log, (0, 10), 2), "log2": (np.log2, (0, 10), 2.5), "log1p": (np.log1p, (-1, 5), 3),
     "tanh": (np.tanh, (-10, 10), 3), "erf": (erf, (-5, 5), 2), "sin": (np.sin, (-30, 30), 2),
-    "cos": (np.cos, (-30, 30), 2), "round": (half_away, (-5, 5), 0),
+    "cos": (np.cos, (-30, 30), 2), "round": (half_away, (-5, 5), 0), "tan": (np.tan, (-30, 30), 5),
+    "asin": (np.arcsin, (-1, 1), 3), "acos": (np.arccos, (-1, 1), 3), "atan": (np.arctan, (-5, 5), 3),
+    "acosh": (np.arccosh, (1, 5), 5), "cosh": (np.cosh, (-90, 90), 6),
+    "asinh": (np.arcsinh, (-5, 5), 5), "atanh": (np.arctanh, (-1, 1), 5), "sinh": (np.sinh, (-90, 90), 6),
 }  # fmt: skip
 EDGES = [0.0, -0.0, 1, -1, 0.5, -0.5, 0.49999997, -0.49999997, 1.5, 2.5, -2.5, np.inf, -np.inf, np.nan, 1e-30, -1e-30,
          1e-40, 1e-45, 3.4e38, -3.4e38, 1e10, 8388609.0, 88.72283, 88.72284, 88.8, -87.33, -87.34, -88.8, -104, -200,
@@ -50,7 +53,7 @@ EDGES = [0.0, -0.0, 1, -1, 0.5, -0.5, 0.49999997, -0.49999997, 1.5, 2.5, -2.5, n
 
 
 def compile_function(name, level, folder, width):
-    """A library with f(pointer to x, pointer to y, count): a loop of scalars, or of vectors."""
+    """A library with f(pointer to x, pointer to y, count): a loop of scalars, or of vectors. powf reads y, too."""
     type_ = "f32" if width == 1 else f"vector<{width}xf32>"
     load, store = ("memref.load", "memref.store") if width == 1 else ("vector.load", "vector.store")
     suffix = "memref<?xf32>" + ("" if width == 1 else f", {type_}")
@@ -60,7 +63,8 @@ def compile_function(name, level, folder, width):
         %step = arith.constant {width} : index
         scf.for %i = %zero to %n step %step {{
           %a = {load} %x[%i] : {suffix}
-          %b = math.{name} %a : {type_}
+          %e = {load} %y[%i] : {suffix}
+          %b = math.{name} %a{", %e" * (name == "powf")} : {type_}
           {store} %b, %y[%i] : {suffix}
         }}
         return
@@ -97,7 +101,7 @@ def samples(name):
         np.array(EDGES, np.float32), rng.uniform(low, high, 20000).astype(np.float32),
         rng.normal(size=5000).astype(np.float32), rng.integers(0, 2**32, 20000, dtype=np.uint32).view(np.float32),
     ])  # fmt: skip
-    if name in ("sin", "cos"):  # what the reduction is made for
+    if name in ("sin", "cos", "tan"):  # what the reduction is made for
         x = x[~(np.abs(x) > 4e8) | ~np.isfinite(x)]
     return np.resize(x, -(-x.size // 16) * 16)
 
@@ -121,7 +125,33 @@ def test_agrees(tmp_path, name, level, width):
     assert bad.size == 0, [(x[i], ours[i], rounded[i]) for i in bad[:5]] + [bad.size]
 
 
-@pytest.mark.parametrize("name", ["tanh", "erf", "sin", "round"])
+@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize("level", LEVELS)
+def test_powers_agree(tmp_path, level, width):
+    rng = np.random.default_rng(0)
+    special = np.array([0, 1, 2, 3, 0.5, 1e-40, 3.4e38, 8388607, 16777216, 2.5, np.inf], np.float32)
+    special = np.concatenate([special, -special, [np.nan]])
+    pairs = np.stack(np.meshgrid(special, special), -1).reshape(-1, 2)
+    usual = np.stack([rng.uniform(0, 50, 20000), rng.uniform(-25, 25, 20000)], -1)
+    near = np.stack([rng.uniform(0.99, 1.01, 10000), rng.uniform(-9000, 9000, 10000)], -1)
+    whole = np.stack([rng.uniform(-9, 9, 10000), rng.integers(-30, 30, 10000)], -1)
+    x, y = np.concatenate([pairs, usual, near, whole]).astype(np.float32).T
+    x, y = (np.ascontiguousarray(np.resize(part, -(-part.size // 16) * 16)) for part in (x, y))
+    library, ours = compile_function("powf", level, tmp_path, width), y.copy()
+    library._mlir_ciface_f(ctypes.byref(MemRef(x)), ctypes.byref(MemRef(ours)), ctypes.c_int64(x.size))
+    with np.errstate(all="ignore"):
+        exact = np.power(x.astype(np.longdouble), y.astype(np.longdouble))
+        rounded = exact.astype(np.float32)
+        unit = np.spacing(np.maximum(np.abs(np.where(np.isfinite(rounded), rounded, 1)), np.float32(1e-45)))
+        close = np.isfinite(ours) & (np.abs(ours.astype(np.longdouble) - exact) <= 0.6 * unit)
+    good = (close | (ours == rounded)) & (np.signbit(ours) == np.signbit(rounded)) | (
+        np.isnan(ours) & np.isnan(rounded)
+    )
+    bad = np.flatnonzero(~good)
+    assert bad.size == 0, [(x[i], y[i], ours[i], rounded[i]) for i in bad[:5]] + [bad.size]
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "sin", "round", "asin", "atan", "tan", "sinh", "asinh", "atanh"])
 def test_keeps_the_sign_of_zero(tmp_path, name):
     result = run(compile_function(name, "x86-64-v2", tmp_path, 1), np.array([0.0, -0.0], np.float32))
     assert result.tolist() == [0, 0] and np.signbit(result).tolist() == [False, True]

@@ -60,16 +60,16 @@ static const llvm::StringMap<Expansion> &expansions() {
       // x86 has no instruction that rounds halves away from zero.
       {"math.round", expandRound},
       {"math.log10", nullptr},
-      {"math.tan", nullptr},
-      {"math.asin", nullptr},
-      {"math.acos", nullptr},
-      {"math.atan", nullptr},
+      {"math.tan", expandTan},
+      {"math.asin", expandAsin},
+      {"math.acos", expandAcos},
+      {"math.atan", expandAtan},
       {"math.atan2", nullptr},
-      {"math.sinh", nullptr},
-      {"math.cosh", nullptr},
-      {"math.asinh", nullptr},
-      {"math.acosh", nullptr},
-      {"math.atanh", nullptr},
+      {"math.sinh", expandSinh},
+      {"math.cosh", expandCosh},
+      {"math.asinh", expandAsinh},
+      {"math.acosh", expandAcosh},
+      {"math.atanh", expandAtanh},
       {"math.cbrt", nullptr},
       {"math.powf", nullptr},
       {"arith.remf", nullptr}};
@@ -129,6 +129,8 @@ void ExpandMath::runOnOperation() {
 Value ExpandMath::compute(OpBuilder &builder, Operation *op,
                           ValueRange operands) {
   Type type = operands[0].getType();
+  if (isa<math::PowFOp>(op) && getElementTypeOrSelf(type).isF32())
+    return expandPow(builder, op->getLoc(), operands[0], operands[1]);
   Expansion expansion = expansions().lookup(op->getName().getStringRef());
   if (expansion && getElementTypeOrSelf(type).isF32())
     return expansion(builder, op->getLoc(), operands[0]);

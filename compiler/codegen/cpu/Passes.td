@@ -106,21 +106,22 @@ def TerminateRuns : Pass<"terminate-runs", "mlir::ModuleOp"> {
 def ExpandMath : Pass<"expand-math", "mlir::ModuleOp"> {
   let summary = "Write elementary functions as arithmetic, or as calls of the shell's own";
   let description = [{
-    A compiled model has no library to call. exp, exp2, expm1, log, log2, log1p,
-    tanh, erf, sin, cos and round on f32, scalars and vectors, become polynomials
-    without branches, so that LLVM vectorises a loop of them: an exp costs 0.15 ns
-    an element, a call of a library's 2 ns or more. f16 and bf16 are computed in
-    f32. What is rare (f64, tan, powf, arith.remf, ...) becomes a call of a
-    function of the shell, one for each element of a vector.
+    A compiled model has no library to call. Exponentials, logarithms, powers,
+    circular and hyperbolic functions, their inverses, erf and round on f32,
+    scalars and vectors, become polynomials without branches, so that LLVM
+    vectorises a loop of them: an exp costs 0.15 ns an element, a call of a
+    library's 2 ns or more. f16 and bf16 are computed in f32. What is rare (f64,
+    cbrt, arith.remf, ...) becomes a call of a function of the shell, one for
+    each element of a vector.
 
     ```mlir
     // before
     %0 = math.exp %x : vector<16xf32>
-    %1 = math.atan %y : f32
+    %1 = math.cbrt %y : f32
     // after
     %n = vector.fma %x, %log2e, %magic : vector<16xf32>
     ...
-    %1 = call @onnxc_math_atan_f32(%y) : (f32) -> f32
+    %1 = call @onnxc_math_cbrt_f32(%y) : (f32) -> f32
     ```
   }];
   let dependentDialects = [

@@ -1,11 +1,7 @@
 //===- Polynomials.cpp - Elementary functions as arithmetic ---------------===//
 
 #include "compiler/codegen/cpu/Polynomials.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/TypeUtilities.h"
+#include "compiler/codegen/cpu/FloatCode.h"
 
 #include <limits>
 
@@ -15,117 +11,6 @@ using namespace onnxc;
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-
-/// Writes arithmetic on values of one shape.
-class FloatCode {
-public:
-  FloatCode(OpBuilder &builder, Location loc, Type type)
-      : builder(builder), loc(loc), type(type) {}
-
-  Value constant(double value) { return floatConstant(type, value); }
-  Value doubleConstant(double value) {
-    return floatConstant(withElement(builder.getF64Type()), value);
-  }
-  Value integer(int64_t value, unsigned bits = 32) {
-    Type integers = withElement(builder.getIntegerType(bits));
-    return splat(integers,
-                 builder.getIntegerAttr(builder.getIntegerType(bits), value));
-  }
-
-  Value add(Value a, Value b) { return make<arith::AddFOp>(a, b); }
-  Value sub(Value a, Value b) { return make<arith::SubFOp>(a, b); }
-  Value mul(Value a, Value b) { return make<arith::MulFOp>(a, b); }
-  Value div(Value a, Value b) { return make<arith::DivFOp>(a, b); }
-  Value abs(Value a) { return make<math::AbsFOp>(a); }
-  Value negate(Value a) { return make<arith::NegFOp>(a); }
-  Value copySign(Value a, Value sign) {
-    return make<math::CopySignOp>(a, sign);
-  }
-
-  /// a * b + c, in one instruction where the target has it; math.fma would be a
-  /// library's where it has not.
-  Value fma(Value a, Value b, Value c) {
-    auto vector = dyn_cast<VectorType>(a.getType());
-    if (vector && vector.getRank() > 0)
-      return make<vector::FMAOp>(a, b, c);
-    auto contract = arith::FastMathFlags::contract;
-    Value product = arith::MulFOp::create(builder, loc, a, b, contract);
-    return arith::AddFOp::create(builder, loc, product, c, contract);
-  }
-  /// The polynomial with these coefficients, the highest first.
-  Value polynomial(Value x, ArrayRef<double> coefficients) {
-    Value sum = constant(coefficients.front());
-    for (double coefficient : coefficients.drop_front())
-      sum = fma(sum, x, constant(coefficient));
-    return sum;
-  }
-
-  Value compare(arith::CmpFPredicate predicate, Value a, Value b) {
-    return make<arith::CmpFOp>(predicate, a, b);
-  }
-  Value select(Value condition, Value a, Value b) {
-    return make<arith::SelectOp>(condition, a, b);
-  }
-  /// NaN stays NaN: the comparison is then false. One instruction on x86.
-  Value atMost(Value x, double limit) {
-    Value bound = constant(limit);
-    return select(compare(arith::CmpFPredicate::OLT, bound, x), bound, x);
-  }
-  Value atLeast(Value x, double limit) {
-    Value bound = constant(limit);
-    return select(compare(arith::CmpFPredicate::OGT, bound, x), bound, x);
-  }
-
-  Value bits(Value a, unsigned width = 32) {
-    return make<arith::BitcastOp>(withElement(builder.getIntegerType(width)),
-                                  a);
-  }
-  Value fromBits(Value a) { return make<arith::BitcastOp>(type, a); }
-  Value addInt(Value a, Value b) { return make<arith::AddIOp>(a, b); }
-  Value subInt(Value a, Value b) { return make<arith::SubIOp>(a, b); }
-  Value andInt(Value a, Value b) { return make<arith::AndIOp>(a, b); }
-  Value shiftLeft(Value a, int64_t by) {
-    return make<arith::ShLIOp>(a, integer(by));
-  }
-  Value shiftRightSigned(Value a, int64_t by) {
-    return make<arith::ShRSIOp>(a, integer(by));
-  }
-  Value toFloat(Value integers) {
-    return make<arith::SIToFPOp>(type, integers);
-  }
-  Value toDouble(Value a) {
-    return make<arith::ExtFOp>(withElement(builder.getF64Type()), a);
-  }
-  Value fromDouble(Value a) { return make<arith::TruncFOp>(type, a); }
-  Value narrow(Value integers) {
-    return make<arith::TruncIOp>(withElement(builder.getI32Type()), integers);
-  }
-  Value isZero(Value integers) {
-    return make<arith::CmpIOp>(arith::CmpIPredicate::eq, integers, integer(0));
-  }
-
-private:
-  template <typename Op, typename... Args> Value make(Args &&...args) {
-    return Op::create(builder, loc, std::forward<Args>(args)...).getResult();
-  }
-  Type withElement(Type element) {
-    if (auto vector = dyn_cast<VectorType>(type))
-      return vector.clone(element);
-    return element;
-  }
-  Value splat(Type of, TypedAttr element) {
-    if (auto vector = dyn_cast<VectorType>(of))
-      element = DenseElementsAttr::get(vector, cast<Attribute>(element));
-    return arith::ConstantOp::create(builder, loc, element);
-  }
-  Value floatConstant(Type of, double value) {
-    return splat(of, builder.getFloatAttr(getElementTypeOrSelf(of), value));
-  }
-
-  OpBuilder &builder;
-  Location loc;
-  Type type;
-};
 
 /// x split as n * ln 2 + rest; n also as the low bits of an integer.
 struct Reduced {

@@ -28,6 +28,21 @@ mlir::Value expandRound(mlir::OpBuilder &, mlir::Location, mlir::Value);
 /// reduction loses digits; the result is still within [-1, 1].
 mlir::Value expandSin(mlir::OpBuilder &, mlir::Location, mlir::Value);
 mlir::Value expandCos(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandTan(mlir::OpBuilder &, mlir::Location, mlir::Value);
+
+// Angles.cpp
+mlir::Value expandAtan(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandAsin(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandAcos(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandAcosh(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandAsinh(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandAtanh(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandCosh(mlir::OpBuilder &, mlir::Location, mlir::Value);
+mlir::Value expandSinh(mlir::OpBuilder &, mlir::Location, mlir::Value);
+
+/// x^y, with the special cases of C's pow.
+mlir::Value expandPow(mlir::OpBuilder &, mlir::Location, mlir::Value x,
+                      mlir::Value y);
 
 } // namespace onnxc
 

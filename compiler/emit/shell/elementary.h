@@ -114,17 +114,7 @@ double onnxc_math_fmod_f64(double x, double y);
 double onnxc_math_round_f64(double x);
 
 float onnxc_math_log10_f32(float x);
-float onnxc_math_pow_f32(float x, float y);
-float onnxc_math_tan_f32(float x);
-float onnxc_math_asin_f32(float x);
-float onnxc_math_acos_f32(float x);
-float onnxc_math_atan_f32(float x);
 float onnxc_math_atan2_f32(float y, float x);
-float onnxc_math_sinh_f32(float x);
-float onnxc_math_cosh_f32(float x);
-float onnxc_math_asinh_f32(float x);
-float onnxc_math_acosh_f32(float x);
-float onnxc_math_atanh_f32(float x);
 float onnxc_math_cbrt_f32(float x);
 float onnxc_math_fmod_f32(float x, float y);
 

@@ -219,16 +219,6 @@ double onnxc_math_pow_f64(double x, double y) {
   return x < 0 && parity(y) == 1 ? -result : result;
 }
 
-float onnxc_math_pow_f32(float x, float y) {
-  double result;
-  if (!simple_power(x, y, &result)) {
-    result = onnxc_math_exp_f64(y * onnxc_math_log_f64(magnitude(x)));
-    if (x < 0 && parity(y) == 1)
-      result = -result;
-  }
-  return (float)result;
-}
-
 double onnxc_math_cbrt_f64(double x) {
   if (x != x || x == 0 || magnitude(x) == ONNXC_MATH_INFINITY)
     return x;
