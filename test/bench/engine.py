@@ -1,8 +1,9 @@
-"""One engine with one model, in a process of its own: engine.py onnxc|onnxruntime|openvino FILE INPUTS THREADS
+"""One engine with one model, in a process of its own: engine.py onnxc|onnxruntime|openvino FILE INPUTS THREADS CLOCK
 
-INPUTS is an .npz file with the input of each name. Says first, as a line of JSON, how long it took from importing the
-engine to the end of the first run. Then reads a number of runs per line from stdin and answers with a line of JSON:
-their times in milliseconds. At the end of the input it prints the peak of its resident memory in MB.
+INPUTS is an .npz file with the input of each name, CLOCK the function of the module time that measures runs. Says
+first, as a line of JSON, how long it took from importing the engine to the end of the first run. Then reads a number of
+runs per line from stdin and answers with a line of JSON: their times in milliseconds. At the end of the input it prints
+the peak of its resident memory in MB.
 """
 
 import json
@@ -50,13 +51,13 @@ def peak_megabytes() -> float:
     return int(peak.split()[1]) / 1024
 
 
-def milliseconds(run, feeds) -> float:
-    start = time.perf_counter()
+def milliseconds(run, feeds, clock) -> float:
+    start = clock()
     run(feeds)
-    return (time.perf_counter() - start) * 1e3
+    return (clock() - start) * 1e3
 
 
-def main(engine: str, path: str, inputs: str, threads: str) -> None:
+def main(engine: str, path: str, inputs: str, threads: str, clock: str) -> None:
     with numpy.load(inputs) as file:
         feeds = dict(file)
     start = time.perf_counter()
@@ -64,7 +65,7 @@ def main(engine: str, path: str, inputs: str, threads: str) -> None:
     run(feeds)
     print(json.dumps((time.perf_counter() - start) * 1e3), flush=True)
     for line in sys.stdin:
-        print(json.dumps([milliseconds(run, feeds) for _ in range(int(line))]), flush=True)
+        print(json.dumps([milliseconds(run, feeds, getattr(time, clock)) for _ in range(int(line))]), flush=True)
     print(json.dumps(peak_megabytes()), flush=True)
 
 

@@ -50,10 +50,12 @@ class Refused(Exception):
 class Engine:
     """engine.py in a process."""
 
-    def __init__(self, name: str, path: Path, inputs: Path, cpus: set[int]) -> None:
+    def __init__(
+        self, name: str, path: Path, inputs: Path, threads: int, cpus: set[int], clock: str = "perf_counter"
+    ) -> None:
         self.times: list[float] = []
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "engine.py", name, path, inputs, str(len(cpus))],
+            [sys.executable, HERE / "engine.py", name, path, inputs, str(threads), clock],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -119,7 +121,7 @@ def race(files: dict[str, Path], inputs: Path, rounds: int, seconds: float, cpus
     engines = {}
     for name, path in files.items():
         try:
-            engines[name] = Engine(name, path, inputs, cpus)
+            engines[name] = Engine(name, path, inputs, len(cpus), cpus)
         except Refused as refusal:
             print(f"  {name} refuses it: {refusal}", file=sys.stderr)
     once = {name: statistics.median(engine.runs(3)) for name, engine in engines.items()}
