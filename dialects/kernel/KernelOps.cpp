@@ -346,12 +346,16 @@ LogicalResult TreeScanOp::verify() {
   Type element = getElementTypeOrSelf(getSamples());
   Type i16 = IntegerType::get(getContext(), 16);
   Type i32 = IntegerType::get(getContext(), 32);
+  if (!getEnds() != !getNodes())
+    return emitOpError("ends and nodes belong together");
   return verifyTrees(*this, {{"columns", getColumns(), 2, 3, i32},
                              {"cuts", getCuts(), 1, 0, element},
                              {"cut_begins", getCutBegins(), 1, 0, i32},
                              {"updates", getUpdates(), 2, 4, i16},
                              {"groups", getGroups(), 1, 0, i32},
-                             {"trees", getTrees(), 2, 3, i32},
+                             {"trees", getTrees(), 2, 4, i32},
                              {"weights", getWeights(), 1, 0, element},
+                             {"ends", getEnds(), 1, 0, i32},
+                             {"nodes", getNodes(), 2, 4, i16},
                              {"members", getMembers(), 1, 0, element}});
 }

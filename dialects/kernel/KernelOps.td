@@ -691,7 +691,7 @@ def Kernel_TreeWalkOp : Kernel_TreesOp<"tree_walk", [AttrSizedOperandSegments]> 
   }];
 }
 
-def Kernel_TreeScanOp : Kernel_TreesOp<"tree_scan"> {
+def Kernel_TreeScanOp : Kernel_TreesOp<"tree_scan", [AttrSizedOperandSegments]> {
   let summary = "The leaves' weights of decision trees, by looking at all nodes";
   let description = [{
     The same result for many rows, one in each lane of a vector. Nodes are visited in no order: each that a row goes
@@ -701,23 +701,31 @@ def Kernel_TreeScanOp : Kernel_TreesOp<"tree_scan"> {
     [cut_begins[c], cut_begins[c + 1]) are those of column c as a search tree: nodes of 8 cuts, ascending, and 9 children, level by level,
     9^levels - 1 cuts in all, filled up with infinity.
     Leaves of a tree are counted from below to above, in groups of 16. A row of `updates` is (rank + 1, kept, column, 0): of
-    the group's leaves those whose bit is not in `kept` are struck out where the column's rank is not less than the first
-    (both less 32768). `groups` says where a group's updates begin; a row of `trees` is (first group, first weight, target),
-    the last one ends the list.
+    the group's leaves those whose bit is not in `kept` are struck out where the column's rank is not less than the first.
+    `groups` says where a group's updates begin; a row of `trees` is (first group, first weight, target, depth), the last one
+    ends the list.
+
+    Of large trees only the top is scanned, which has up to 16 ends in place of leaves. End e of tree t is node `ends[16 t + e]`, from
+    where `depth` steps lead to a leaf. A row of `nodes` is (rank, column, distance, leaf): a row of samples goes above where
+    the column's rank is greater. A leaf is at distance 0 from itself, its rank is the greatest, 32767.
   }];
   let arguments = (ins AnyShaped:$samples, AnyShaped:$columns, AnyShaped:$cuts, AnyShaped:$cut_begins,
                        AnyShaped:$updates, AnyShaped:$groups, AnyShaped:$trees,
-                       AnyShaped:$weights, Optional<AnyShaped>:$members, AnyShaped:$init,
+                       AnyShaped:$weights, Optional<AnyShaped>:$ends, Optional<AnyShaped>:$nodes,
+                       Optional<AnyShaped>:$members, AnyShaped:$init,
                        Kernel_TreeAggregationAttr:$aggregation, I64Attr:$width);
   let assemblyFormat = [{
     $aggregation `ins` `(` $samples `,` $columns `,` $cuts `,` $cut_begins `,` $updates `,` $groups `,` $trees `:`
     type($samples) `,` type($columns) `,` type($cuts) `,` type($cut_begins) `,` type($updates) `,` type($groups) `,` type($trees) `)`
-    `weights` `(` $weights `:` type($weights) `)` (`members` `(` $members^ `:` type($members) `)`)?
+    `weights` `(` $weights `:` type($weights) `)` (`below` `(` $ends^ `,` $nodes `:` type($ends) `,` type($nodes) `)`)?
+    (`members` `(` $members^ `:` type($members) `)`)?
     `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{
     static constexpr int64_t leavesInGroup = 16;
     static constexpr int64_t cutsInNode = 8;
+    /// Of a column: ranks are below those of leaves.
+    static constexpr int64_t mostCuts = 32766;
     mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
   }];
 }

@@ -179,14 +179,15 @@ def test_classifiers(compiled) -> None:
 
 
 def test_rows_alone(compiled) -> None:
-    """Many rows go by another kernel than few: to the last bit the results are the same, in every mode. Trees are too
-    large for it (deep), have more than one weight at a leaf (targets), or more leaves than its groups."""
+    """Many rows go by another kernel than few: to the last bit the results are the same, in every mode. Of deep trees
+    it scans the top; there are several weights at a leaf (targets), and more leaves than one of its groups has."""
     every = [*MODES]
     cases = [
         regressor("plain", Forest(500, 40, 5, every, tracks=True)),
         regressor("targets", Forest(501, 20, 6, every, tracks=True), 9),
         regressor("greatest", Forest(502, 20, 4, every, tracks=True), 3, aggregate_function="MAX"),
         regressor("deep", Forest(503, 3, 13)),
+        regressor("deeper", Forest(507, 6, 10, every, tracks=True), 3),
         regressor("doubles", Forest(504, 20, 5, every, tracks=True), source="d"),
         classifier("classes", Forest(505, 20, 5), [1, 2, 3, 4, 5]),
     ]

@@ -2,7 +2,8 @@
 //
 // A unit is 32 rows. A block of as many rows as eight vectors of ranks have
 // lanes shares the loads of the tables; what is left over goes by smaller
-// blocks. Lanes behind the last row repeat it.
+// blocks. Lanes behind the last row repeat it. Below the top of a large tree
+// rows walk on as in kernel.tree_walk, by their ranks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,8 +25,7 @@ static constexpr int64_t mostVectors = 8;
 static constexpr int64_t searches = 8;
 static constexpr int64_t leavesInGroup = kernel::TreeScanOp::leavesInGroup;
 static constexpr int64_t cutsInNode = kernel::TreeScanOp::cutsInNode;
-/// Of a column: ranks have 16 bits.
-static constexpr int64_t mostCuts = 65535;
+static constexpr int64_t mostCuts = kernel::TreeScanOp::mostCuts;
 
 ParallelExtent onnxc::treeScanExtent(Code &code, kernel::TreeScanOp op,
                                      ArrayRef<BufferView> operands) {
@@ -40,10 +40,11 @@ public:
              const Target &target)
       : code(code), cuts(operands[2]), cutBegins(operands[3]),
         updates(operands[4]), groups(operands[5]), trees(operands[6]),
-        weights(operands[7]), width(op.getWidth()), rows(operands[0].sizes[0]),
-        lanes(target.vectorBits / 16),
+        weights(operands[7]), ends(op.getEnds() ? &operands[8] : nullptr),
+        nodes(op.getEnds() ? &operands[9] : nullptr), width(op.getWidth()),
+        rows(operands[0].sizes[0]), lanes(target.vectorBits / 16),
         columns(code, operands[0], operands[1],
-                op.getMembers() ? &operands[8] : nullptr),
+                op.getMembers() ? &operands[operands.size() - 2] : nullptr),
         sums(code, operands.back(), op.getAggregation(), op.getWidth(),
              target.vectorBits /
                  operands[0].elementType.getIntOrFloatBitWidth()),
@@ -72,15 +73,18 @@ private:
   /// Leaves that rows come to in the tree of groups [first, last).
   void findLeaves(Index first, Index last, int64_t vectors);
   SmallVector<Value> standing(Index group, int64_t vectors);
+  /// Walks from the ends that rows have come to in `tree` to leaves.
+  void walk(Index tree, int64_t vectors);
   void addWeights(Index row, Index count, Index firstWeight, Index target);
   Value ofTree(Index tree, int64_t field) {
     return asIndex(code, loadNumber(code, trees,
-                                    code.add(code.multiply(tree, 3),
+                                    code.add(code.multiply(tree, 4),
                                              code.constant(field))));
   }
 
   Code &code;
   const BufferView &cuts, &cutBegins, &updates, &groups, &trees, &weights;
+  const BufferView *ends, *nodes; ///< null where leaves are scanned for
   int64_t width;
   Index rows;
   int64_t lanes;
@@ -148,8 +152,9 @@ void ScanWriter::search(Index column, ArrayRef<Index> rows, Index into) {
             arith::MulIOp::create(b, loc, at.back(), constant(children)));
         return next;
       });
+  // A NaN that is above all has counted what fills up the tree.
   for (int64_t i = 0; i < searches; ++i) {
-    Value rank = arith::SubIOp::create(b, loc, state[i], constant(32768));
+    Value rank = arith::MinSIOp::create(b, loc, state[i], constant(mostCuts));
     code.storeScalar(arith::TruncIOp::create(b, loc, i16, rank), ranks, i16,
                      code.add(into, code.constant(i)));
   }
@@ -237,6 +242,55 @@ void ScanWriter::findLeaves(Index first, Index last, int64_t vectors) {
                      code.constant(static_cast<int64_t>(i) * lanes));
 }
 
+void ScanWriter::walk(Index tree, int64_t vectors) {
+  OpBuilder &b = code.builder;
+  Location loc = code.loc;
+  Type i64 = b.getI64Type();
+  Index firstEnd = code.multiply(tree, leavesInGroup);
+  Value depth = code.value(ofTree(tree, 3));
+  int64_t blockRows = vectors * lanes;
+  auto wide = [&](Value x) -> Value {
+    return arith::ExtUIOp::create(b, loc, i64, x);
+  };
+  auto field = [&](Value node, int64_t number) {
+    Index row = code.multiply(Index(asIndex(code, node)), 4);
+    return code.loadScalar(nodes->pointer, i16,
+                           code.add(row, code.constant(number)));
+  };
+  code.loop(
+      code.constant(0), code.constant(blockRows), searches, [&](Index first) {
+        SmallVector<Index> rows;
+        SmallVector<Value> at;
+        for (int64_t i = 0; i < searches; ++i) {
+          rows.push_back(code.add(first, code.constant(i)));
+          Value end = wide(code.loadScalar(leaves, i16, rows[i]));
+          at.push_back(loadNumber(
+              code, *ends, code.add(firstEnd, Index(asIndex(code, end)))));
+        }
+        Value own = code.address(ranks, i16, first);
+        at = code.loop(
+            code.constant(0), Index(depth), 1, at, [&](Index, ValueRange at) {
+              SmallVector<Value> next;
+              for (auto [lane, node] : llvm::enumerate(at)) {
+                Index column = asIndex(code, wide(field(node, 1)));
+                Value ofRow = code.address(
+                    own, i16, code.constant(static_cast<int64_t>(lane)));
+                Value rank = code.loadScalar(ofRow, i16,
+                                             code.multiply(column, blockRows));
+                Value isAbove = arith::CmpIOp::create(
+                    b, loc, arith::CmpIPredicate::ult, field(node, 0), rank);
+                Value below =
+                    arith::AddIOp::create(b, loc, node, wide(field(node, 2)));
+                next.push_back(
+                    arith::AddIOp::create(b, loc, below, wide(isAbove)));
+              }
+              return next;
+            });
+        for (auto [row, node] : llvm::zip(rows, at))
+          code.storeScalar(field(node, 3), leaves, i16, row);
+      });
+}
+
 void ScanWriter::addWeights(Index row, Index count, Index firstWeight,
                             Index target) {
   auto add = [&](Index i) {
@@ -274,6 +328,8 @@ void ScanWriter::write(Index unit, Index end, int64_t vectors) {
   code.loop(code.constant(0), treeCount, 1, [&](Index tree) {
     Index next = code.add(tree, code.constant(1));
     findLeaves(Index(ofTree(tree, 0)), Index(ofTree(next, 0)), vectors);
+    if (nodes)
+      walk(tree, vectors);
     addWeights(row, count, Index(ofTree(tree, 1)), Index(ofTree(tree, 2)));
   });
   code.loop(code.constant(0), count, 1,

@@ -60,14 +60,14 @@ func.func @recurrence(%x: tensor<?x?x2x3x40xf32>, %w0: tensor<2x2x40x40xf32>, %w
 
 // CHECK-LABEL: func @trees
 // CHECK: kernel.tree_walk sum ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<?x5xf32>, tensor<4x3xi32>, tensor<99x2xi32>, tensor<16x3xi32>) weights(%{{.*}} : tensor<60xf32>) members(%{{.*}} : tensor<3xf32>) outs(%{{.*}} : tensor<?x2xf32>) {width = 2 : i64} -> tensor<?x2xf32>
-// CHECK: kernel.tree_scan least ins(%{{.*}}) weights(%{{.*}} : tensor<60xf32>) outs(%{{.*}} : tensor<?x2xf32>) {width = 1 : i64} -> tensor<?x2xf32>
+// CHECK: kernel.tree_scan least ins(%{{.*}}) weights(%{{.*}} : tensor<60xf32>) below(%{{.*}}, %{{.*}} : tensor<64xi32>, tensor<70x4xi16>) outs(%{{.*}} : tensor<?x2xf32>) {width = 1 : i64} -> tensor<?x2xf32>
 func.func @trees(%x: tensor<?x5xf32>, %columns: tensor<4x3xi32>, %nodes: tensor<99x2xi32>, %roots: tensor<16x3xi32>,
                  %weights: tensor<60xf32>, %members: tensor<3xf32>, %cuts: tensor<32xf32>, %begins: tensor<5xi32>,
-                 %updates: tensor<50x4xi16>, %groups: tensor<9xi32>, %ends: tensor<5x3xi32>, %init: tensor<?x2xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
+                 %updates: tensor<50x4xi16>, %groups: tensor<9xi32>, %list: tensor<5x4xi32>, %ends: tensor<64xi32>, %below: tensor<70x4xi16>, %init: tensor<?x2xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>) {
   %0 = kernel.tree_walk sum ins(%x, %columns, %nodes, %roots : tensor<?x5xf32>, tensor<4x3xi32>, tensor<99x2xi32>, tensor<16x3xi32>)
       weights(%weights : tensor<60xf32>) members(%members : tensor<3xf32>) outs(%init : tensor<?x2xf32>) {width = 2} -> tensor<?x2xf32>
-  %1 = kernel.tree_scan least ins(%x, %columns, %cuts, %begins, %updates, %groups, %ends :
-      tensor<?x5xf32>, tensor<4x3xi32>, tensor<32xf32>, tensor<5xi32>, tensor<50x4xi16>, tensor<9xi32>, tensor<5x3xi32>)
-      weights(%weights : tensor<60xf32>) outs(%init : tensor<?x2xf32>) {width = 1} -> tensor<?x2xf32>
+  %1 = kernel.tree_scan least ins(%x, %columns, %cuts, %begins, %updates, %groups, %list :
+      tensor<?x5xf32>, tensor<4x3xi32>, tensor<32xf32>, tensor<5xi32>, tensor<50x4xi16>, tensor<9xi32>, tensor<5x4xi32>)
+      weights(%weights : tensor<60xf32>) below(%ends, %below : tensor<64xi32>, tensor<70x4xi16>) outs(%init : tensor<?x2xf32>) {width = 1} -> tensor<?x2xf32>
   return %0, %1 : tensor<?x2xf32>, tensor<?x2xf32>
 }
