@@ -77,24 +77,30 @@ static LogicalResult lowerTile(Lowering &l, OnnxNode n) {
   Dims own = l.dims(n.in(0)), dims;
   if (!repeats || repeats->size() != own.size())
     return l.refuse("repeats do not fit the input's rank");
-  SmallVector<Value> sizes;
+  // Each dim that is repeated is two, of which the input knows the second.
+  Dims loops;
+  SmallVector<AffineExpr> from;
   for (auto [dim, count] : llvm::zip(own, *repeats)) {
     l.requireAtLeast(count, 0, "a number of repeats");
     dims.push_back(l.mul(dim, count));
-    sizes.push_back(l.index(dim));
+    if (getConstantIntValue(count) != 1)
+      loops.push_back(count);
+    from.push_back(l.b.getAffineDimExpr(loops.size()));
+    loops.push_back(dim);
   }
   dims = l.preferKnown(n.out(), dims);
   l.requireAllocatable(dims);
-  Value tensor = l.value(n.in(0));
-  l.set(n.out(),
-        l.pull(signless(l.elementType(n.in(0))), dims,
-               [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-                 SmallVector<Value> from;
-                 for (auto [position, size] : llvm::zip(at, sizes))
-                   from.push_back(
-                       arith::RemUIOp::create(nested, l.loc, position, size));
-                 return tensor::ExtractOp::create(nested, l.loc, tensor, from);
-               }));
+  Type element = signless(l.elementType(n.in(0)));
+  if (llvm::any_of(dims, [](OpFoldResult dim) {
+        return getConstantIntValue(dim) == 0;
+      })) {
+    l.set(n.out(), l.empty(element, dims));
+    return success();
+  }
+  AffineMap map = AffineMap::get(loops.size(), 0, from, l.b.getContext());
+  Value repeated = l.map(element, loops, {{l.value(n.in(0)), map}},
+                         [](OpBuilder &, ValueRange in) { return in[0]; });
+  l.set(n.out(), l.reshape(repeated, dims));
   return success();
 }
 

@@ -64,8 +64,13 @@ static Tap place(Scalars &s, const Sampling &sampling, Value x, Value length,
   Value kept = s.select(s.compare(Comparison::Greater, x, number(0), false), x,
                         number(0));
   kept = s.select(s.compare(Comparison::Less, kept, last, false), kept, last);
-  tap.index =
-      s.toIndex(arith::FPToSIOp::create(s.b, s.loc, s.b.getI64Type(), kept));
+  // In f32, a position beyond 32 bits would not be exact: a dim of that size is
+  // read from within. 32 bits convert by vectors.
+  unsigned bits = x.getType().isF64() ? 64 : 32;
+  if (bits == 32)
+    kept = s.min(kept, number(2147483520), false);
+  tap.index = s.toIndex(
+      arith::FPToSIOp::create(s.b, s.loc, s.b.getIntegerType(bits), kept));
   return tap;
 }
 
