@@ -342,7 +342,8 @@ def tile(at: At):
             given = [Constant(np.array([v]).astype(at.type)) for v in (times, axis)]
             yield Case([x, *given], model=lambda x, t, a: np.concatenate([x] * int(t[0]), int(a[0])))
         return
-    yield Case([x, ints(2, 3)], model=np.tile)
+    for times in (ints(2, 3), Constant(ints(2, 3)), Constant(ints(0, 2)), Constant(ints(1, 1)), ints(3, 0)):
+        yield Case([x, times], model=np.tile)
 
 
 @recipe("Transpose")
