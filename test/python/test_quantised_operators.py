@@ -103,7 +103,6 @@ def test_agreement(compiled, dtype, opset):
 @pytest.mark.parametrize(
     ("operator", "attributes", "message"),
     [
-        ("QLinearGlobalAveragePool", {"channels_last": 1}, "channels_last is not supported yet"),
         ("QLinearSoftmax", {"opset": 11}, "a Softmax of another opset than the model's"),
         ("QLinearSigmoid", {"beta": 1.0}, "attribute 'beta' is not supported yet"),
     ],

@@ -191,6 +191,10 @@ static Integer leftInteger(int64_t a, int64_t b) {
 static Integer rightInteger(int64_t a, int64_t b) {
   return b >= 0 && b < 64 ? u(a) >> b : 0;
 }
+/// The sign fills what an amount that is negative or too large leaves.
+static Integer signedRightInteger(int64_t a, int64_t b) {
+  return a >> (b >= 0 && b < 64 ? b : 63);
+}
 /// Python's: the sign of the divisor.
 static Integer modInteger(int64_t a, int64_t b) {
   if (b == 0 || b == -1)
@@ -252,9 +256,11 @@ static Results bitShift(const Evaluation &evaluation) {
   auto direction = evaluation.op->getAttrOfType<StringAttr>("direction");
   if (!direction)
     return std::nullopt;
-  return direction.getValue() == "LEFT"
-             ? binary<mulReal, leftInteger>(evaluation)
-             : binary<mulReal, rightInteger>(evaluation);
+  if (direction.getValue() == "LEFT")
+    return binary<mulReal, leftInteger>(evaluation);
+  return evaluation.operand(0).elementType().isUnsignedInteger()
+             ? binary<mulReal, rightInteger>(evaluation)
+             : binary<mulReal, signedRightInteger>(evaluation);
 }
 
 static Results logicalNot(const Evaluation &evaluation) {
