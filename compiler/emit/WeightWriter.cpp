@@ -262,23 +262,9 @@ static void writeRearranged(const Source &source, raw_ostream &stream,
   }
 }
 
-/// Row `i` of G applied to three values.
-static float transformFilter(int64_t i, float a, float b, float c) {
-  switch (i) {
-  case 0:
-    return a;
-  case 1:
-    return (a + b + c) * 0.5f;
-  case 2:
-    return (a - b + c) * 0.5f;
-  default:
-    return c;
-  }
-}
-
-/// Writes a 3x3 filter [1, 3, 3, IC, OC] as panels of G g G^T:
-/// [OC / width, 16, IC, width].
-static Error writeWinograd(const PlacedWeight &weight, raw_ostream &stream) {
+/// Writes a filter [1, KH, KW, IC, OC] as panels of its points:
+/// [OC / width, points, IC, width].
+static Error writePoints(const PlacedWeight &weight, raw_ostream &stream) {
   Source source;
   bool isSplat = false;
   if (Error error = findBytes(weight, source, isSplat))
@@ -286,41 +272,47 @@ static Error writeWinograd(const PlacedWeight &weight, raw_ostream &stream) {
   Expected<SmallVector<Dim>> dims = rearrangedDims(weight, isSplat);
   if (!dims)
     return dims.takeError();
+  ArrayRef<double> transform = weight.pointTransform.asArrayRef();
   int64_t width = weight.panelWidth;
-  if (dims->size() != 5 || (*dims)[1].size != 3 || (*dims)[2].size != 3 ||
-      !weight.value.getShapedType().getElementType().isF32() || width <= 0)
-    return makeError("a weight is no 3x3 filter");
+  if (dims->size() != 5 || weight.panelAxis != 0 || width <= 0 ||
+      !weight.value.getShapedType().getElementType().isF32())
+    return makeError("a weight is no filter in panels");
+  int64_t taps = (*dims)[1].size * (*dims)[2].size;
   int64_t inputs = (*dims)[3].size, outputs = (*dims)[4].size;
   int64_t panels = divideCeil(outputs, width);
-  constexpr int64_t points = 16;
+  int64_t points =
+      taps == 0 ? 0 : static_cast<int64_t>(transform.size()) / taps;
   if (panels * points * inputs * width * source.elementBytes != weight.bytes)
     return makeError("a weight's reserved bytes do not fit its filter");
 
   std::vector<float> panel(points * inputs * width);
+  std::vector<double> columnTaps(taps * width), sums(width);
   for (int64_t p = 0; p < panels; ++p) {
-    std::fill(panel.begin(), panel.end(), 0.0f);
     int64_t columns = std::min(width, outputs - p * width);
-    for (int64_t input = 0; input < inputs; ++input)
-      for (int64_t column = 0; column < columns; ++column) {
-        const char *from =
-            source.data + (input * (*dims)[3].stride +
-                           (p * width + column) * (*dims)[4].stride) *
-                              source.elementBytes;
-        float taps[3][3], half[4][3];
-        for (int64_t y = 0; y < 3; ++y)
-          for (int64_t x = 0; x < 3; ++x)
-            std::memcpy(&taps[y][x],
-                        from + (y * (*dims)[1].stride + x * (*dims)[2].stride) *
-                                   source.elementBytes,
-                        sizeof(float));
-        for (int64_t i = 0; i < 4; ++i)
-          for (int64_t x = 0; x < 3; ++x)
-            half[i][x] = transformFilter(i, taps[0][x], taps[1][x], taps[2][x]);
-        for (int64_t i = 0; i < 4; ++i)
-          for (int64_t j = 0; j < 4; ++j)
-            panel[((4 * i + j) * inputs + input) * width + column] =
-                transformFilter(j, half[i][0], half[i][1], half[i][2]);
+    for (int64_t input = 0; input < inputs; ++input) {
+      std::fill(columnTaps.begin(), columnTaps.end(), 0.0);
+      for (int64_t column = 0; column < columns; ++column)
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          float value;
+          std::memcpy(&value,
+                      source.data + (tap / (*dims)[2].size * (*dims)[1].stride +
+                                     tap % (*dims)[2].size * (*dims)[2].stride +
+                                     input * (*dims)[3].stride +
+                                     (p * width + column) * (*dims)[4].stride) *
+                                        source.elementBytes,
+                      sizeof(float));
+          columnTaps[tap * width + column] = value;
+        }
+      for (int64_t point = 0; point < points; ++point) {
+        std::fill(sums.begin(), sums.end(), 0.0);
+        for (int64_t tap = 0; tap < taps; ++tap)
+          if (double factor = transform[point * taps + tap]; factor != 0)
+            for (int64_t column = 0; column < width; ++column)
+              sums[column] += factor * columnTaps[tap * width + column];
+        std::copy(sums.begin(), sums.end(),
+                  panel.begin() + (point * inputs + input) * width);
       }
+    }
     stream.write(reinterpret_cast<const char *>(panel.data()),
                  panel.size() * sizeof(float));
   }
@@ -337,8 +329,8 @@ Error onnxc::writeWeights(const WeightLayout &layout, raw_ostream &stream) {
     written = weight.offset + weight.bytes;
     if (!weight.value)
       return makeError("a weight has no value");
-    if (weight.winograd) {
-      if (Error error = writeWinograd(weight, stream))
+    if (weight.pointTransform) {
+      if (Error error = writePoints(weight, stream))
         return error;
       continue;
     }

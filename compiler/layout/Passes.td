@@ -113,6 +113,37 @@ def WinogradConvolutions : Pass<"winograd-convolutions", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
 }
 
+def WinogradAlongAxis : Pass<"winograd-along-axis", "mlir::func::FuncOp"> {
+  let summary = "Compute convolutions along one axis by Winograd's F(2, 2) and F(2, 3)";
+  let description = [{
+    A convolution whose filter is 1 in one of its dims, and two to six taps in the other, with stride 1 and a constant
+    filter, becomes element-wise transforms around matrix products, one for each point. Two or three taps are F(2, 2) or
+    F(2, 3). More are a matrix of two columns, F(2, 2) over the columns of F(2, 3) over the rows: five taps give four outputs
+    by 11 multiplications instead of 20, with points 0, 1, -1 and infinity alone, so that the error is that of
+    a 3x3 convolution by F(2x2, 3x3).
+
+    ```mlir
+    %y = kernel.conv ins(%x, %f : tensor<1x512x1x256xf32>, tensor<1x5x1x256x512xf32>) -> tensor<1x508x1x512xf32>
+    // becomes
+    %t = tensor.expand_shape %x [[0], [1, 2], [3], [4]] : tensor<1x128x4x1x256xf32>
+    %v:11 = linalg.generic ins(8 slices of %t) -> (tensor<1x127x1x256xf32>, ...)
+    %f0 = kernel.weight ... {point_transform = [1, 0, 0, 0, 0], ...} -> tensor<32x256x16xf32>
+    %m0 = kernel.matmul ins(%v#0, %f0)                  // and ten more
+    %w:4 = linalg.generic ins(%m0, ..., %m10)           // and the epilogue
+    ```
+
+    A third of the points of five taps have the sum of two others' filters, which is computed in each run: the library
+    holds 7/5 of the filter instead of 11/5.
+
+    It pays where the cycles saved in products outweigh those of the transforms and of the filters' memory, which
+    an estimate decides; an unknown output size counts as that of a picture or, where the other dim is 1, of a longer signal.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect", "::onnxc::kernel::KernelDialect"];
+}
+
 def FuseAttention : Pass<"fuse-attention", "mlir::func::FuncOp"> {
   let summary = "Two products around a softmax become one kernel";
   let description = [{

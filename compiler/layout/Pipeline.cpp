@@ -28,6 +28,9 @@ void onnxc::buildLayoutPipeline(OpPassManager &pm, const Target &target) {
   winograd.vectorBits = target.vectorBits;
   winograd.cacheBytes = target.l2Bytes;
   pm.addNestedPass<func::FuncOp>(createWinogradConvolutions(winograd));
+  WinogradAlongAxisOptions alongAxis;
+  alongAxis.vectorBits = target.vectorBits;
+  pm.addNestedPass<func::FuncOp>(createWinogradAlongAxis(alongAxis));
   pm.addNestedPass<func::FuncOp>(createPackWeights());
   pm.addNestedPass<func::FuncOp>(createPadInPlace());
 }

@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/cpu/Target.h"
 #include "compiler/layout/Passes.h"
+#include "compiler/layout/WinogradPoints.h"
 #include "dialects/kernel/KernelDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -187,13 +188,21 @@ private:
   static Value transformFilter(OpBuilder &builder, kernel::WeightOp weight,
                                RankedTensorType filter) {
     int64_t panels = llvm::divideCeil(filter.getDimSize(4), panelWidth);
+    // Of rows and of columns.
+    Matrix matrix = minimalFilter(3).filter;
+    SmallVector<double> transform;
+    for (const auto &row : matrix)
+      for (const auto &column : matrix)
+        for (double y : row)
+          for (double x : column)
+            transform.push_back(y * x);
     return kernel::WeightOp::create(
         builder, weight.getLoc(),
         RankedTensorType::get(
             {panels, points, filter.getDimSize(3), panelWidth},
             builder.getF32Type()),
         weight.getValue(), weight.getExpandedShapeAttr(),
-        weight.getPermutationAttr(), builder.getUnitAttr(),
+        weight.getPermutationAttr(), builder.getDenseF64ArrayAttr(transform),
         builder.getI64IntegerAttr(panelWidth), builder.getI64IntegerAttr(0),
         IntegerAttr());
   }

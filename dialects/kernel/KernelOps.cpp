@@ -90,11 +90,19 @@ LogicalResult WeightOp::verify() {
       return emitOpError("not a permutation of ") << shape.size() << " dims";
     shape = applyPermutation(shape, *permutation);
   }
-  if (getWinograd()) {
-    if (shape.size() != 5 || shape[0] != 1 || shape[1] != 3 || shape[2] != 3 ||
+  if (auto transform = getPointTransform()) {
+    if (shape.size() != 5 || shape[0] != 1 ||
         !getValue().getShapedType().getElementType().isF32())
-      return emitOpError("winograd needs a filter [1, 3, 3, IC, OC] of f32");
-    shape = {16, shape[3], shape[4]};
+      return emitOpError(
+          "point_transform needs a filter [1, KH, KW, IC, OC] of f32");
+    int64_t taps = shape[1] * shape[2];
+    auto coefficients = static_cast<int64_t>(transform->size());
+    if (taps == 0 || coefficients == 0 || coefficients % taps != 0)
+      return emitOpError("point_transform has ")
+             << coefficients << " numbers, no rows of " << taps;
+    shape.erase(shape.begin(), shape.begin() + 3);
+    if (int64_t points = coefficients / taps; points > 1)
+      shape.insert(shape.begin(), points);
   }
   if (getPanelWidth().has_value() != getPanelAxis().has_value())
     return emitOpError("panel_width and panel_axis go together");

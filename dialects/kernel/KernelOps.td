@@ -80,8 +80,9 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
 
     1. `expanded_shape`: the source is seen with this shape;
     2. `permutation`: result dim i is source dim permutation[i];
-    3. `winograd`: a 3x3 filter `[1, 3, 3, IC, OC]` of f32 becomes `[16, IC, OC]`: with g the
-       3x3 taps of a pair of channels and G the matrix of F(2x2, 3x3), element 4i + j is `(G g G^T)[i, j]`;
+    3. `point_transform`: a filter `[1, KH, KW, IC, OC]` of f32 becomes `[P, IC, OC]` (`[IC, OC]` when P is 1), the
+       filters of P points of a Winograd convolution; with g the KH * KW taps of a pair of channels and M the
+       attribute, P rows of KH * KW numbers, element p is `(M g)[p]`;
     4. `panel_width` = w: the last dim, of size n, becomes `ceil(n / w)` panels
        of w (the last zero-padded); the panel index becomes dim `panel_axis`,
        the dim within the panel the last.
@@ -100,13 +101,13 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
   let arguments = (ins ElementsAttr:$value,
                        OptionalAttr<DenseI64ArrayAttr>:$expanded_shape,
                        OptionalAttr<DenseI64ArrayAttr>:$permutation,
-                       UnitAttr:$winograd,
+                       OptionalAttr<DenseF64ArrayAttr>:$point_transform,
                        OptionalAttr<I64Attr>:$panel_width,
                        OptionalAttr<I64Attr>:$panel_axis,
                        OptionalAttr<I64Attr>:$offset);
   let results = (outs AnyTypeOf<[AnyStaticShapeTensor, AnyStaticShapeMemRef]>:$result);
   let builders = [
-    /// Without `winograd`; each attribute may be null.
+    /// Without `point_transform`; each attribute may be null.
     OpBuilder<(ins "mlir::Type":$result, "mlir::ElementsAttr":$value,
                    "mlir::DenseI64ArrayAttr":$expandedShape, "mlir::DenseI64ArrayAttr":$permutation,
                    "mlir::IntegerAttr":$panelWidth, "mlir::IntegerAttr":$panelAxis,
@@ -250,7 +251,7 @@ def Kernel_WinogradConvOp : Kernel_ContractionOp<"winograd_conv"> {
     m[n, i, j, p, oc] = sum_ic patches[n, i, j, p * IC + ic] * filter[., p, ic, .]      16 matrix products
     init[n, 2i + y, 2j + x, oc] = epilogue((A^T m A)[y, x])
     ```
-    `patches` comes from `winograd_input`, `filter` is a `kernel.weight` with `winograd`, in panels: `[P, 16, IC, W]`. Where the
+    `patches` comes from `winograd_input`, `filter` is a `kernel.weight` with `point_transform`, in panels: `[P, 16, IC, W]`. Where the
     output's height or width is odd, the last patches give one row or column; rows of patches that lie below the output
     give nothing.
 

@@ -33,8 +33,8 @@ WeightLayout onnxc::kernel::placeWeights(ModuleOp module) {
       key.append("expanded_shape", shape);
     if (auto permutation = op.getPermutationAttr())
       key.append("permutation", permutation);
-    if (auto winograd = op.getWinogradAttr())
-      key.append("winograd", winograd);
+    if (auto transform = op.getPointTransformAttr())
+      key.append("point_transform", transform);
     if (auto width = op.getPanelWidthAttr())
       key.append("panel_width", width);
     if (auto axis = op.getPanelAxisAttr())
@@ -50,7 +50,7 @@ WeightLayout onnxc::kernel::placeWeights(ModuleOp module) {
       weight.value = op.getValue();
       weight.expandedShape = op.getExpandedShapeAttr();
       weight.permutation = op.getPermutationAttr();
-      weight.winograd = op.getWinograd();
+      weight.pointTransform = op.getPointTransformAttr();
       weight.panelWidth = op.getPanelWidth().value_or(0);
       weight.panelAxis = op.getPanelAxis().value_or(0);
       layout.bytes = weight.offset + weight.bytes;
@@ -82,7 +82,7 @@ WeightLayout onnxc::kernel::readWeightLayout(ModuleOp module) {
     weight.value = entry.getAs<ElementsAttr>("value");
     weight.expandedShape = entry.getAs<DenseI64ArrayAttr>("expanded_shape");
     weight.permutation = entry.getAs<DenseI64ArrayAttr>("permutation");
-    weight.winograd = entry.contains("winograd");
+    weight.pointTransform = entry.getAs<DenseF64ArrayAttr>("point_transform");
     weight.panelWidth = integer("panel_width");
     weight.panelAxis = integer("panel_axis");
     layout.bytes = std::max(layout.bytes, weight.offset + weight.bytes);

@@ -21,10 +21,10 @@ struct PlacedWeight {
   int64_t offset = 0;
   int64_t bytes = 0;
   mlir::ElementsAttr value;
-  mlir::DenseI64ArrayAttr expandedShape; ///< may be null
-  mlir::DenseI64ArrayAttr permutation;   ///< may be null
-  bool winograd = false;
-  int64_t panelWidth = 0; ///< 0: no panels
+  mlir::DenseI64ArrayAttr expandedShape;  ///< may be null
+  mlir::DenseI64ArrayAttr permutation;    ///< may be null
+  mlir::DenseF64ArrayAttr pointTransform; ///< may be null
+  int64_t panelWidth = 0;                 ///< 0: no panels
   int64_t panelAxis = 0;
 };
 

@@ -5,7 +5,7 @@
 // CHECK-LABEL: func @padded
 // CHECK-SAME: %[[X:.*]]: tensor<1x56x56x64xf32>
 // CHECK-NOT: kernel.pad ins
-// CHECK: %[[U:.*]] = kernel.weight {{.*}} {panel_axis = 0 : i64, panel_width = 16 : i64, permutation = {{.*}}, winograd} -> tensor<4x16x64x16xf32>
+// CHECK: %[[U:.*]] = kernel.weight {{.*}} {panel_axis = 0 : i64, panel_width = 16 : i64, permutation = {{.*}}, point_transform = array<f64: {{.*}}>} -> tensor<4x16x64x16xf32>
 // CHECK: %[[V:.*]] = kernel.winograd_input from(%{{.*}}) ins(%[[X]] : tensor<1x56x56x64xf32>) outs(%{{.*}} : tensor<1x28x28x1040xf32>) {pads = array<i64: 1, 1>}
 // CHECK: kernel.winograd_conv ins(%[[V]], %[[U]] : {{.*}}) with(%{{.*}} : tensor<64xf32>)
 // CHECK: ^bb0(%[[ACC:.*]]: f32, %[[BIAS:.*]]: f32):

@@ -175,12 +175,18 @@ TEST_F(WeightWriterTest, TransformsWinogradFilters) {
                              ArrayRef<float>(filter));
   weight.expandedShape = array({1, outputs, inputs, 3, 3});
   weight.permutation = array({0, 3, 4, 2, 1});
-  weight.winograd = true;
+  const double g[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+  std::vector<double> transform;
+  for (const auto &row : g)
+    for (const auto &column : g)
+      for (double y : row)
+        for (double x : column)
+          transform.push_back(y * x);
+  weight.pointTransform = DenseF64ArrayAttr::get(&context, transform);
   weight.panelWidth = width;
   weight.bytes = 2 * 16 * inputs * width * sizeof(float);
   std::vector<float> written = write<float>(weight);
 
-  const double g[4][3] = {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
   for (int64_t oc = 0; oc < 2 * width; ++oc)
     for (int64_t ic = 0; ic < inputs; ++ic)
       for (int64_t i = 0; i < 4; ++i)
