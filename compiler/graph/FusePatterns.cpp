@@ -24,6 +24,8 @@ struct FusePatterns : onnxc::impl::FusePatternsBase<FusePatterns> {
     addSwishPatterns(set);
     addGeluPatterns(set);
     addLayerNormPatterns(set);
+    addGatherOneHotPatterns(set);
+    addMapTablePatterns(set);
     GreedyRewriteConfig config;
     config.enableFolding(false)
         .enableConstantCSE(false)

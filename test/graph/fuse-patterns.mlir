@@ -160,3 +160,55 @@ func.func @half(%x: tensor<?x4xf16>) -> tensor<?x4xf16> {
   %11 = onnx.Mul(%10, %part) : (tensor<?x4xf16>, tensor<f16>) -> tensor<?x4xf16>
   return %11 : tensor<?x4xf16>
 }
+
+// -----
+
+// A comparison with 0, 1, 2, ... times a matrix: rows of the matrix, and of zeros for what is no column's number. What
+// follows element by element is done to the matrix, of which the rows are many, and folds.
+
+// CHECK-LABEL: func @one_hot
+// CHECK-SAME: %[[X:.*]]: tensor<?x16x1xi32>
+// CHECK-DAG: %[[TABLE:.*]] = onnx.Constant() {value = {{.*}}tensor<4x2xf32>}
+// CHECK: %[[I:.*]] = onnx.Squeeze(%[[X]]
+// CHECK: %[[INSIDE:.*]] = onnx.And
+// CHECK: %[[ROW:.*]] = onnx.Where(%[[INSIDE]], %[[I]],
+// CHECK: onnx.Add(%[[TABLE]], %{{.*}}) : (tensor<4x2xf32>, tensor<2xf32>)
+// CHECK: %[[F:.*]] = onnx.Gelu
+// CHECK: onnx.Gather(%[[F]], %[[ROW]]) {axis = 0 : i64} : (tensor<4x2xf32>, tensor<?x16xi32>) -> tensor<?x16x2xf32>
+// CHECK-NOT: onnx.MatMul
+func.func @one_hot(%x: tensor<?x16x1xi32>) -> tensor<?x16x2xf32> {
+  %columns = onnx.Constant() {value = dense<[[[0, 1, 2]]]> : tensor<1x1x3xi32>} : () -> tensor<1x1x3xi32>
+  %w = onnx.Constant() {value = dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>} : () -> tensor<3x2xf32>
+  %b = onnx.Constant() {value = dense<[[[7.0, 8.0]]]> : tensor<1x1x2xf32>} : () -> tensor<1x1x2xf32>
+  %0 = onnx.Equal(%x, %columns) : (tensor<?x16x1xi32>, tensor<1x1x3xi32>) -> tensor<?x16x3xi1>
+  %1 = onnx.Cast(%0) {saturate = 1 : i64, to = 1 : i64} : (tensor<?x16x3xi1>) -> tensor<?x16x3xf32>
+  %2 = onnx.MatMul(%1, %w) : (tensor<?x16x3xf32>, tensor<3x2xf32>) -> tensor<?x16x2xf32>
+  %3 = onnx.Add(%2, %b) : (tensor<?x16x2xf32>, tensor<1x1x2xf32>) -> tensor<?x16x2xf32>
+  %4 = onnx.Gelu(%3) {approximate = "none"} : (tensor<?x16x2xf32>) -> tensor<?x16x2xf32>
+  func.return %4 : tensor<?x16x2xf32>
+}
+
+// -----
+
+// Infinity times 0 is no 0; columns that do not count; fewer rows than the table has.
+
+// CHECK-LABEL: func @no_one_hot
+// CHECK-COUNT-2: onnx.MatMul
+// CHECK: %[[ROWS:.*]] = onnx.Gather
+// CHECK: onnx.Relu(%[[ROWS]])
+func.func @no_one_hot(%x: tensor<16x1xi64>) -> (tensor<16x2xf32>, tensor<16x2xf32>, tensor<1x2xf32>) {
+  %columns = onnx.Constant() {value = dense<[0, 1]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %others = onnx.Constant() {value = dense<[1, 0]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %w = onnx.Constant() {value = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>} : () -> tensor<2x2xf32>
+  %infinite = onnx.Constant() {value = dense<[[1.0, 0x7F800000], [3.0, 4.0]]> : tensor<2x2xf32>} : () -> tensor<2x2xf32>
+  %0 = onnx.Equal(%x, %columns) : (tensor<16x1xi64>, tensor<2xi64>) -> tensor<16x2xi1>
+  %1 = onnx.Cast(%0) {saturate = 1 : i64, to = 1 : i64} : (tensor<16x2xi1>) -> tensor<16x2xf32>
+  %2 = onnx.MatMul(%1, %infinite) : (tensor<16x2xf32>, tensor<2x2xf32>) -> tensor<16x2xf32>
+  %3 = onnx.Equal(%x, %others) : (tensor<16x1xi64>, tensor<2xi64>) -> tensor<16x2xi1>
+  %4 = onnx.Cast(%3) {saturate = 1 : i64, to = 1 : i64} : (tensor<16x2xi1>) -> tensor<16x2xf32>
+  %5 = onnx.MatMul(%4, %w) : (tensor<16x2xf32>, tensor<2x2xf32>) -> tensor<16x2xf32>
+  %one = onnx.Constant() {value = dense<[1]> : tensor<1xi64>} : () -> tensor<1xi64>
+  %6 = onnx.Gather(%w, %one) {axis = 0 : i64} : (tensor<2x2xf32>, tensor<1xi64>) -> tensor<1x2xf32>
+  %7 = onnx.Relu(%6) : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  func.return %2, %5, %7 : tensor<16x2xf32>, tensor<16x2xf32>, tensor<1x2xf32>
+}

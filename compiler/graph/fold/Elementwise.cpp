@@ -7,6 +7,8 @@
 
 #include "compiler/graph/fold/Evaluator.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <cmath>
 #include <limits>
 
@@ -240,6 +242,20 @@ static double tanhReal(double x) { return std::tanh(x); }
 static double erfReal(double x) { return std::erf(x); }
 static double reciprocalReal(double x) { return 1 / x; }
 static double sigmoidReal(double x) { return 1 / (1 + std::exp(-x)); }
+static double geluReal(double x) {
+  return x / 2 * (1 + std::erf(x / llvm::numbers::sqrt2));
+}
+static double geluByTanhReal(double x) {
+  double inner = x + 0.044715 * x * x * x;
+  return x / 2 * (1 + std::tanh(std::sqrt(2 / llvm::numbers::pi) * inner));
+}
+
+static Results gelu(const Evaluation &evaluation) {
+  auto approximate = evaluation.op->getAttrOfType<StringAttr>("approximate");
+  return approximate && approximate.getValue() == "tanh"
+             ? unary<geluByTanhReal>(evaluation)
+             : unary<geluReal>(evaluation);
+}
 
 static Results mod(const Evaluation &evaluation) {
   if (evaluation.integer("fmod", 0))
@@ -400,4 +416,5 @@ void fold::addElementwise(Evaluators &evaluators) {
   evaluators.on("Erf", unary<erfReal>);
   evaluators.on("Reciprocal", unary<reciprocalReal>);
   evaluators.on("Sigmoid", unary<sigmoidReal>);
+  evaluators.on("Gelu", gelu);
 }

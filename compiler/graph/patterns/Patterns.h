@@ -10,6 +10,8 @@ void addHardSwishPatterns(mlir::RewritePatternSet &patterns);
 void addSwishPatterns(mlir::RewritePatternSet &patterns);
 void addGeluPatterns(mlir::RewritePatternSet &patterns);
 void addLayerNormPatterns(mlir::RewritePatternSet &patterns);
+void addGatherOneHotPatterns(mlir::RewritePatternSet &patterns);
+void addMapTablePatterns(mlir::RewritePatternSet &patterns);
 
 /// `value` is `other` op a number, in either order where the operator commutes:
 /// gives the other.
