@@ -64,15 +64,17 @@ Value onnxc::softsign(Scalars &s, Value x) {
 
 static Value gelu(Scalars &s, Value x, bool approximate) {
   Type type = x.getType();
-  Value half = s.constant(type, 0.5), one = s.constant(type, 1);
-  if (!approximate) {
-    Value erf = s.erf(s.mul(x, s.constant(type, 1 / std::sqrt(2.0))));
-    return s.mul(s.mul(half, x), s.add(one, erf));
+  auto number = [&](double value) { return s.constant(type, value); };
+  Value half = s.mul(x, number(0.5)), share;
+  if (approximate) {
+    double scale = std::sqrt(2 / M_PI);
+    Value inner =
+        s.multiplyAdd(s.mul(x, x), number(0.044715 * scale), number(scale));
+    share = s.approximateTanh(s.mul(x, inner));
+  } else {
+    share = s.approximateErf(s.mul(x, number(1 / std::sqrt(2.0))));
   }
-  Value cube = s.mul(s.mul(x, x), x);
-  Value inner = s.mul(s.constant(type, std::sqrt(2 / M_PI)),
-                      s.add(x, s.mul(s.constant(type, 0.044715), cube)));
-  return s.mul(s.mul(half, x), s.add(one, s.tanh(inner)));
+  return s.multiplyAdd(half, share, half);
 }
 
 Value onnxc::hardSigmoid(Scalars &s, Value x, Value alpha, Value beta) {

@@ -363,8 +363,22 @@ Value Scalars::exp(Value x) { return math::ExpOp::create(b, loc, x); }
 Value Scalars::log(Value x) { return math::LogOp::create(b, loc, x); }
 Value Scalars::log1p(Value x) { return math::Log1pOp::create(b, loc, x); }
 Value Scalars::tanh(Value x) { return math::TanhOp::create(b, loc, x); }
+
+Value Scalars::approximateTanh(Value x) {
+  return math::TanhOp::create(b, loc, x, arith::FastMathFlags::afn);
+}
 Value Scalars::sqrt(Value x) { return math::SqrtOp::create(b, loc, x); }
 Value Scalars::erf(Value x) { return math::ErfOp::create(b, loc, x); }
+
+Value Scalars::approximateErf(Value x) {
+  return math::ErfOp::create(b, loc, x, arith::FastMathFlags::afn);
+}
+
+Value Scalars::multiplyAdd(Value x, Value y, Value z) {
+  auto fused = arith::FastMathFlags::contract;
+  Value product = arith::MulFOp::create(b, loc, x, y, fused);
+  return arith::AddFOp::create(b, loc, product, z, fused);
+}
 Value Scalars::floor(Value x) { return math::FloorOp::create(b, loc, x); }
 Value Scalars::ceil(Value x) { return math::CeilOp::create(b, loc, x); }
 Value Scalars::roundEven(Value x) {
@@ -390,12 +404,9 @@ static Value sigmoidOfFloat(Scalars &s, Value x) {
   x = s.select(below(number(18), x), number(18), x);
   Value square = s.mul(x, x);
   auto polynomial = [&](ArrayRef<double> coefficients) {
-    auto fused = arith::FastMathFlags::contract;
     Value sum = number(coefficients.front());
-    for (double coefficient : coefficients.drop_front()) {
-      sum = arith::MulFOp::create(s.b, s.loc, sum, square, fused);
-      sum = arith::AddFOp::create(s.b, s.loc, sum, number(coefficient), fused);
-    }
+    for (double coefficient : coefficients.drop_front())
+      sum = s.multiplyAdd(sum, square, number(coefficient));
     return sum;
   };
   Value odd = s.mul(polynomial({4.37031012579801e-11, 1.15627324459942e-07,

@@ -45,6 +45,7 @@ FUNCTIONS = {
     "asin": (np.arcsin, (-1, 1), 3), "acos": (np.arccos, (-1, 1), 3), "atan": (np.arctan, (-5, 5), 3),
     "acosh": (np.arccosh, (1, 5), 5), "cosh": (np.cosh, (-90, 90), 6),
     "asinh": (np.arcsinh, (-5, 5), 5), "atanh": (np.arctanh, (-1, 1), 5), "sinh": (np.sinh, (-90, 90), 6),
+    "tanh afn": (np.tanh, (-10, 10), 5), "erf afn": (erf, (-5, 5), 6),
 }  # fmt: skip
 EDGES = [0.0, -0.0, 1, -1, 0.5, -0.5, 0.49999997, -0.49999997, 1.5, 2.5, -2.5, np.inf, -np.inf, np.nan, 1e-30, -1e-30,
          1e-40, 1e-45, 3.4e38, -3.4e38, 1e10, 8388609.0, 88.72283, 88.72284, 88.8, -87.33, -87.34, -88.8, -104, -200,
@@ -54,6 +55,7 @@ EDGES = [0.0, -0.0, 1, -1, 0.5, -0.5, 0.49999997, -0.49999997, 1.5, 2.5, -2.5, n
 
 def compile_function(name, level, folder, width):
     """A library with f(pointer to x, pointer to y, count): a loop of scalars, or of vectors. powf reads y, too."""
+    function, _, flags = name.partition(" ")
     type_ = "f32" if width == 1 else f"vector<{width}xf32>"
     load, store = ("memref.load", "memref.store") if width == 1 else ("vector.load", "vector.store")
     suffix = "memref<?xf32>" + ("" if width == 1 else f", {type_}")
@@ -64,7 +66,7 @@ def compile_function(name, level, folder, width):
         scf.for %i = %zero to %n step %step {{
           %a = {load} %x[%i] : {suffix}
           %e = {load} %y[%i] : {suffix}
-          %b = math.{name} %a{", %e" * (name == "powf")} : {type_}
+          %b = math.{function} %a{", %e" * (name == "powf")}{f" fastmath<{flags}>" * bool(flags)} : {type_}
           {store} %b, %y[%i] : {suffix}
         }}
         return

@@ -76,6 +76,19 @@ static const llvm::StringMap<Expansion> &expansions() {
   return *table;
 }
 
+/// The polynomial for f32; of an op that may be approximate the cheaper one.
+static Expansion expansionOf(Operation *op) {
+  auto fast = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (fast && arith::bitEnumContainsAll(fast.getFastMathFlagsAttr().getValue(),
+                                        arith::FastMathFlags::afn)) {
+    if (isa<math::TanhOp>(op))
+      return expandApproximateTanh;
+    if (isa<math::ErfOp>(op))
+      return expandApproximateErf;
+  }
+  return expansions().lookup(op->getName().getStringRef());
+}
+
 /// "pow" of math.powf, "fmod" of arith.remf, else the op's own name.
 static StringRef functionName(Operation *op) {
   StringRef name = op->getName().getStringRef();
@@ -131,7 +144,7 @@ Value ExpandMath::compute(OpBuilder &builder, Operation *op,
   Type type = operands[0].getType();
   if (isa<math::PowFOp>(op) && getElementTypeOrSelf(type).isF32())
     return expandPow(builder, op->getLoc(), operands[0], operands[1]);
-  Expansion expansion = expansions().lookup(op->getName().getStringRef());
+  Expansion expansion = expansionOf(op);
   if (expansion && getElementTypeOrSelf(type).isF32())
     return expansion(builder, op->getLoc(), operands[0]);
   return isa<VectorType>(type) ? callEach(builder, op, operands)

@@ -231,6 +231,36 @@ Value onnxc::expandErf(OpBuilder &builder, Location loc, Value x) {
                      far, near);
 }
 
+/// x p(x^2) / q(x^2) where |x| <= end, and its value at `end` beyond, which is
+/// 1. A division costs less than an exponential.
+static Value oddFraction(FloatCode &code, Value x, double end,
+                         ArrayRef<double> p, ArrayRef<double> q) {
+  Value inside = code.atMost(code.atLeast(x, -end), end);
+  Value square = code.mul(inside, inside);
+  Value y = code.div(code.mul(inside, code.polynomial(square, p)),
+                     code.polynomial(square, q));
+  return code.atMost(code.atLeast(y, -1), 1);
+}
+
+Value onnxc::expandApproximateTanh(OpBuilder &builder, Location loc, Value x) {
+  FloatCode code(builder, loc, x.getType());
+  return oddFraction(code, x, 8.7,
+                     {1.3897603386017068e-08, 2.099381448824898e-05,
+                      3.518742931973307e-03, 1.340046573734178e-01, 1.0},
+                     {7.996516630101718e-07, 3.3236461964946247e-04,
+                      2.596488973544069e-02, 4.6733785966673463e-01, 1.0});
+}
+
+Value onnxc::expandApproximateErf(OpBuilder &builder, Location loc, Value x) {
+  FloatCode code(builder, loc, x.getType());
+  return oddFraction(
+      code, x, 4.03,
+      {1.9639977901314506e-06, 2.846184835120392e-04, 3.931138813865445e-03,
+       5.324696209579474e-02, 1.9479752947554801e-01, 1.1283791363321531},
+      {3.718623100909746e-05, 1.1952267639595538e-03, 1.5304213284524085e-02,
+       1.1584904998249117e-01, 5.059672917854674e-01, 1.0});
+}
+
 Value onnxc::expandRound(OpBuilder &builder, Location loc, Value x) {
   FloatCode code(builder, loc, x.getType());
   // Half away from zero: the greatest float below 1/2 keeps what is just below

@@ -23,6 +23,11 @@ mlir::Value expandLog1p(mlir::OpBuilder &, mlir::Location, mlir::Value);
 mlir::Value expandTanh(mlir::OpBuilder &, mlir::Location, mlir::Value);
 mlir::Value expandErf(mlir::OpBuilder &, mlir::Location, mlir::Value);
 mlir::Value expandRound(mlir::OpBuilder &, mlir::Location, mlir::Value);
+/// Within six units in the last place.
+mlir::Value expandApproximateTanh(mlir::OpBuilder &, mlir::Location,
+                                  mlir::Value);
+mlir::Value expandApproximateErf(mlir::OpBuilder &, mlir::Location,
+                                 mlir::Value);
 
 /// Beyond 4.2e8, where neighbouring floats are 32 apart, the argument's
 /// reduction loses digits; the result is still within [-1, 1].
