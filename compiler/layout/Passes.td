@@ -136,7 +136,7 @@ def WinogradAlongAxis : Pass<"winograd-along-axis", "mlir::func::FuncOp"> {
     holds 7/5 of the filter instead of 11/5.
 
     It pays where the cycles saved in products outweigh those of the transforms and of the filters' memory, which
-    an estimate decides; an unknown output size counts as that of a picture or, where the other dim is 1, of a longer signal.
+    an estimate decides; an unknown output size counts as middling.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512", "Width of a vector register">

@@ -24,8 +24,9 @@ namespace onnxc {
 using namespace mlir;
 using namespace onnxc;
 
-/// Outputs along a dim where they are not known: of a picture, and of a signal.
-static constexpr int64_t typicalSize = 64, typicalLength = 512;
+/// Outputs along a dim where they are not known. Signals can be longer, but in
+/// parts that come one by one they are short.
+static constexpr int64_t typicalSize = 64;
 
 namespace {
 
@@ -496,12 +497,11 @@ struct AlongAxis : OpRewritePattern<kernel::ConvOp> {
     auto knownOr = [&](int64_t dim, int64_t typical) {
       return init.isDynamicDim(dim) ? typical : init.getDimSize(dim);
     };
-    bool isSignal = input.getDimSize(3 - axis) == 1;
     Method method(taps);
     if (!isFaster(method,
                   {knownOr(0, 1) * knownOr(3 - axis, typicalSize),
-                   knownOr(axis, isSignal ? typicalLength : typicalSize),
-                   filter.getDimSize(3), filter.getDimSize(4)},
+                   knownOr(axis, typicalSize), filter.getDimSize(3),
+                   filter.getDimSize(4)},
                   lanes))
       return rewriter.notifyMatchFailure(op, "direct is faster");
     rewriter.replaceOp(op, Rewrite(rewriter, op, method, axis).run(weight));

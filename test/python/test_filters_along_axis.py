@@ -13,10 +13,19 @@ from small_models import make_model
 FLOAT = TensorProto.FLOAT
 CHANNELS = 256
 
+LENGTH = 601
+
 # Of signals: taps, padding before and behind
-SIGNALS = ((2, 0, 0), (3, 1, 1), (4, 0, 3), (5, 2, 2), (5, 0, 0), (6, 3, 2))
+SIGNALS = ((3, 1, 1), (5, 2, 2), (5, 0, 0))
 # Of pictures: filter and padding
-PICTURES = (((1, 3), [0, 1, 0, 1]), ((5, 1), [4, 0, 0, 0]), ((1, 6), [0, 0, 0, 5]), ((4, 1), [1, 0, 2, 0]))
+PICTURES = (
+    ((1, 2), [0, 0, 0, 0]),
+    ((1, 3), [0, 1, 0, 1]),
+    ((4, 1), [1, 0, 2, 0]),
+    ((1, 5), [0, 2, 0, 2]),
+    ((5, 1), [4, 0, 0, 0]),
+    ((1, 6), [0, 0, 0, 5]),
+)
 
 
 def build(generator: np.random.Generator) -> onnx.ModelProto:
@@ -34,7 +43,7 @@ def build(generator: np.random.Generator) -> onnx.ModelProto:
         convolve(f"{taps}_{before}", "signal", (taps,), [before, after])
     for size, pads in PICTURES:
         convolve("x".join(map(str, size)), "picture", size, pads)
-    inputs = [("signal", FLOAT, ["N", CHANNELS, "L"]), ("picture", FLOAT, ["N", CHANNELS, "H", "W"])]
+    inputs = [("signal", FLOAT, ["N", CHANNELS, LENGTH]), ("picture", FLOAT, ["N", CHANNELS, "H", "W"])]
     return make_model(nodes, inputs, outputs, constants)
 
 
@@ -54,11 +63,11 @@ def test_filters_along_axis(compiled, tmp_path) -> None:
 
     ours = onnxc.InferenceSession(compiled(model))
     reference = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    for batch, length, height, width in ((1, 6, 4, 3), (2, 7, 5, 4), (1, 9, 3, 9), (3, 24, 8, 1), (1, 37, 6, 11)):
+    for batch, height, width in ((1, 4, 3), (2, 5, 4), (1, 3, 9), (3, 8, 2), (1, 6, 11), (1, 24, 37)):
         feeds = {
-            "signal": generator.normal(size=(batch, CHANNELS, length)).astype(np.float32),
+            "signal": generator.normal(size=(batch, CHANNELS, LENGTH)).astype(np.float32),
             "picture": generator.normal(size=(batch, CHANNELS, height, width)).astype(np.float32),
         }
         for value, expected in zip(ours.run(None, feeds), reference.run(None, feeds), strict=True):
             assert value.shape == expected.shape
-            assert np.abs(value - expected).max() <= 2e-6 * max(np.abs(expected).max(), 1), (batch, length)
+            assert np.abs(value - expected).max() <= 2e-6 * max(np.abs(expected).max(), 1), (batch, height, width)
