@@ -98,7 +98,9 @@ static FailureOr<Transposed> readAttributes(Lowering &l, OnnxNode n) {
     t.before.push_back(before);
     t.after.push_back(after);
     t.inputDims.push_back(size);
-    t.outputDims.push_back(l.max(l.sub(full, l.add(before, after)), l.attr(0)));
+    OpFoldResult output = l.sub(full, l.add(before, after));
+    l.requireAtLeast(output, 0, "dim " + Twine(i + 2) + " of the output");
+    t.outputDims.push_back(l.max(output, l.attr(0)));
   }
   return t;
 }

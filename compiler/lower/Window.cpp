@@ -83,7 +83,9 @@ FailureOr<Window> onnxc::readWindow(Lowering &l, OnnxNode n,
     OpFoldResult room = l.sub(l.add(size, l.add(before, after)), extent);
     OpFoldResult steps =
         ceilMode ? l.ceilDiv(room, stride) : l.floorDiv(room, stride);
-    OpFoldResult count = l.max(l.add(steps, l.attr(1)), l.attr(0));
+    OpFoldResult count = l.add(steps, l.attr(1));
+    l.requireAtLeast(count, 0, "dim " + Twine(i + 2) + " of the output");
+    count = l.max(count, l.attr(0));
     if (ceilMode) {
       // The last window must begin inside the input or its left padding.
       OpFoldResult limit = l.ceilDiv(l.add(size, before), stride);

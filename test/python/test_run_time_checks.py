@@ -294,3 +294,29 @@ def test_operands_that_do_not_fit(compiled, bad, message):
     np.testing.assert_array_equal(product, (x - 1) @ (w - np.arange(4)))
     with pytest.raises(Exception, match=message):
         session.run(None, GOOD_OPERATORS | bad)
+
+
+# Windows longer than what they slide over; what follows hides the dim from the checks of outputs.
+WINDOWS = {
+    "Conv": ("float[1, 2, A] x", "Conv <strides = [2]> (x, w)", 9, (1, 2, 3), -2),
+    "Conv, depthwise": ("float[1, 2, A] x", "Conv <group = 2> (x, v)", 9, (1, 2, 3), -5),
+    "MaxPool": ("float[1, 2, A] x", "MaxPool <kernel_shape = [9]> (x)", 9, (1, 2, 3), -5),
+    "AveragePool": ("float[1, 2, A] x", "AveragePool <kernel_shape = [9], strides = [3]> (x)", 9, (1, 2, 3), -1),
+    "LpPool": ("float[1, 2, A] x", "LpPool <kernel_shape = [9]> (x)", 9, (1, 2, 3), -5),
+    "ConvTranspose": ("float[1, 2, A] x", "ConvTranspose <pads = [4, 4]> (x, u)", 7, (1, 2, 3), -3),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_that_do_not_fit(compiled, agree, name):
+    parameter, node, enough, shape, count = WINDOWS[name]
+    generator = np.random.default_rng(3)
+    model = parse(f"g ({parameter}) => (float y) {{\n z = {node}\n a = Abs (z)\n y = ReduceMax <keepdims = 0> (a) }}")
+    constants = {"w": (3, 2, 9), "v": (2, 1, 9), "u": (2, 3, 3)}
+    for key, dims in constants.items():
+        model.graph.initializer.append(
+            onnx.numpy_helper.from_array(generator.normal(size=dims).astype(np.float32), key)
+        )
+    agree(model, {"x": numbers(*(enough if dim == 3 else dim for dim in shape))})
+    with pytest.raises(Exception, match=rf"{name.split(',')[0]}\): .*: {count} is less than 0"):
+        onnxc.InferenceSession(compiled(model)).run(None, {"x": numbers(*shape)})
