@@ -12,22 +12,23 @@
 using namespace mlir;
 using onnx::TensorProto;
 
-/// Elements that share a byte in ONNX's storage: 2 for 4-bit types, 4 for
-/// 2-bit types.
-static int64_t elementsPerByte(Type element) {
+/// Bits of an element that shares bytes with others in ONNX's storage, else 0.
+static int64_t packedBits(Type element) {
   unsigned bits = element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 8;
-  return bits == 4 || bits == 2 ? 8 / bits : 1;
+  return bits > 1 && bits < 8 ? bits : 0;
 }
 
-/// One element a byte from several. Low bits first.
+/// A byte for each element, from a stream of bits. Low bits first.
 static std::vector<char> unpack(ArrayRef<char> packed, int64_t count,
-                                int64_t perByte) {
-  unsigned bits = 8 / perByte;
+                                int64_t bits) {
   std::vector<char> result(count);
-  for (int64_t i = 0; i < count; ++i)
-    result[i] =
-        (static_cast<uint8_t>(packed[i / perByte]) >> (i % perByte * bits)) &
-        ((1u << bits) - 1);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t place = i * bits, from = place / 8, shift = place % 8;
+    unsigned pattern = static_cast<uint8_t>(packed[from]) >> shift;
+    if (shift + bits > 8)
+      pattern |= static_cast<uint8_t>(packed[from + 1]) << (8 - shift);
+    result[i] = static_cast<char>(pattern & ((1u << bits) - 1));
+  }
   return result;
 }
 
@@ -109,17 +110,16 @@ llvm::Expected<ElementsAttr> onnxc::tensorElements(const TensorProto &tensor,
       return fail("has a string with a NUL character, which is not supported");
     return stringElements(dims, values, context);
   }
-  if (element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 6)
-    return fail("has a 6-bit element type, which is not supported");
-
-  int64_t perByte = elementsPerByte(element);
-  int64_t size = elementSize(element);
-  if (llvm::MulOverflow<int64_t>(count / perByte + (count % perByte != 0), size,
-                                 bytes))
-    return fail("has more bytes than 64 bits count");
   bool isExternal =
       !external.empty() || tensor.data_location() == TensorProto::EXTERNAL;
   bool isRaw = isExternal || tensor.has_raw_data();
+  int64_t size = elementSize(element), shared = packedBits(element);
+  if (shared == 6 && !isRaw)
+    shared = 0; // each has a number of its own
+  if (llvm::MulOverflow<int64_t>(count, shared ? 8 : size, bytes))
+    return fail("has more bytes than 64 bits count");
+  if (shared)
+    bytes = count / 8 * shared + (count % 8 * shared + 7) / 8;
   std::vector<char> owned;
   ArrayRef<char> data = external;
   if (!isRaw)
@@ -127,11 +127,11 @@ llvm::Expected<ElementsAttr> onnxc::tensorElements(const TensorProto &tensor,
   else if (!isExternal)
     data = ArrayRef<char>(tensor.raw_data().data(), tensor.raw_data().size());
   if (static_cast<int64_t>(data.size()) != bytes)
-    return wrongSize(data.size() / size * perByte);
+    return wrongSize(shared ? data.size() * 8 / shared : data.size() / size);
 
   bool isOwned = !isRaw;
-  if (perByte > 1) {
-    owned = unpack(data, count, perByte);
+  if (shared) {
+    owned = unpack(data, count, shared);
     isOwned = true;
   } else if (element.isInteger(1) &&
              llvm::any_of(data, [](char value) { return value & ~1; })) {

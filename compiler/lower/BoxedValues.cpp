@@ -2,10 +2,12 @@
 
 #include "compiler/lower/BoxedValues.h"
 #include "compiler/lower/ControlFlow.h"
+#include "compiler/lower/NarrowTypes.h"
 #include "compiler/lower/Scalars.h"
 #include "dialects/kernel/KernelDialect.h"
 #include "dialects/onnx/ElementTypes.h"
 #include "dialects/onnx/OnnxDialect.h"
+#include "runtime/include/onnxc/model_abi.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -47,8 +49,30 @@ LogicalResult onnxc::canHold(Lowering &l, Type boxed, Value value) {
 }
 
 Value onnxc::boxTensor(Lowering &l, Value tensor, Type onnxElement) {
-  return kernel::BoxOp::create(l.b, l.loc, l.b.getIndexType(), tensor,
-                               dataType(onnxElement));
+  auto box = [&](Value what, int32_t number) -> Value {
+    return kernel::BoxOp::create(l.b, l.loc, l.b.getIndexType(), what, number);
+  };
+  if (!packedBits(onnxElement))
+    return box(tensor, dataType(onnxElement));
+  // As bytes, which are then shown as the elements that share them.
+  Scalars s{l.b, l.loc};
+  SmallVector<Value> dims;
+  for (OpFoldResult dim : l.sizes(tensor))
+    dims.push_back(s.fromIndex(l.index(dim), l.b.getI64Type()));
+  auto type = RankedTensorType::get({static_cast<int64_t>(dims.size())},
+                                    l.b.getI64Type());
+  Value shape = tensor::FromElementsOp::create(l.b, l.loc, type, dims);
+  return makeValue(l, "shaped",
+                   {box(packedBytes(l, tensor, onnxElement), ONNXC_UINT8),
+                    box(shape, ONNXC_INT64),
+                    l.index(int64_t(dataType(onnxElement)))});
+}
+
+Value onnxc::unboxedElements(Lowering &l, Value boxed, RankedTensorType type,
+                             ValueRange sizes, Type onnxElement) {
+  Value tensor = kernel::UnboxOp::create(l.b, l.loc, type, boxed, sizes);
+  return packedBits(onnxElement) ? unpackElements(l, tensor, onnxElement)
+                                 : tensor;
 }
 
 Value onnxc::makeValue(Lowering &l, StringRef kind, ValueRange operands,
@@ -82,5 +106,5 @@ Value onnxc::unboxTensor(Lowering &l, Value boxed, Value onnx, StringRef what) {
       l.requireEqual(getAsOpFoldResult(size), l.attr(type.getDimSize(axis)),
                      "dim " + Twine(axis) + " of " + what);
   }
-  return kernel::UnboxOp::create(l.b, l.loc, type, boxed, sizes);
+  return unboxedElements(l, boxed, type, sizes, l.elementType(onnx));
 }

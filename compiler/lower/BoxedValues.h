@@ -14,6 +14,12 @@ namespace onnxc {
 /// The lowered tensor of an onnx value, copied to a boxed value.
 mlir::Value boxTensor(Lowering &l, mlir::Value tensor, mlir::Type onnxElement);
 
+/// The elements of a boxed tensor whose rank and dims are as `type` and `sizes`
+/// (of the dynamic dims) say.
+mlir::Value unboxedElements(Lowering &l, mlir::Value boxed,
+                            mlir::RankedTensorType type, mlir::ValueRange sizes,
+                            mlir::Type onnxElement);
+
 /// Calls that make a boxed value: "sequence", "insert", "erase", ...
 mlir::Value makeValue(Lowering &l, llvm::StringRef kind,
                       mlir::ValueRange operands = {},

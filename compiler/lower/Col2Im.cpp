@@ -1,15 +1,82 @@
 //===- Col2Im.cpp - Overlapping blocks summed into an image ---------------===//
 
+#include "compiler/lower/ComplexNumbers.h"
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace onnxc;
 
+namespace {
+/// How blocks lie on an image.
+struct Blocks {
+  SmallVector<int64_t> dilations, strides, pads;
+  OpFoldResult places;              ///< in a block
+  SmallVector<Value> sizes, counts; ///< of a block, of the blocks; in each dim
+};
+} // namespace
+
 /// Each pixel sums, over the places in a block, the one column (if any) whose
 /// block has that place there.
+/// `tensor` is [batch, channels, places, columns].
+static Value sumBlocks(Lowering &l, const Blocks &blocks, Value tensor,
+                       Type compute, ArrayRef<OpFoldResult> dims) {
+  // Tells how many places there are; its elements are not used.
+  Value extent = l.empty(l.b.getI8Type(), {blocks.places});
+  unsigned loops = dims.size() + 1;
+  SmallVector<utils::IteratorType> iterators(loops,
+                                             utils::IteratorType::parallel);
+  iterators.back() = utils::IteratorType::reduction;
+  MLIRContext *context = l.b.getContext();
+  return l.generic(
+      l.filled(compute, dims, numberAttr(compute, 0)),
+      AffineMap::getMultiDimIdentityMap(loops, context).dropResult(loops - 1),
+      {{extent,
+        AffineMap::get(loops, 0, l.b.getAffineDimExpr(loops - 1), context)}},
+      iterators, [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Type index = nested.getIndexType();
+        auto loop = [&](unsigned dim) -> Value {
+          return linalg::IndexOp::create(nested, l.loc, dim);
+        };
+        Value zero = s.integer(index, 0), place = loop(loops - 1);
+        Value rest = place, column = zero, step = s.integer(index, 1);
+        Value inside = s.integer(nested.getI1Type(), 1);
+        for (int64_t d = static_cast<int64_t>(blocks.sizes.size()) - 1; d >= 0;
+             --d) {
+          Value within =
+              arith::RemSIOp::create(nested, l.loc, rest, blocks.sizes[d]);
+          rest = arith::DivSIOp::create(nested, l.loc, rest, blocks.sizes[d]);
+          Value position =
+              s.sub(s.add(loop(2 + d), s.integer(index, blocks.pads[d])),
+                    s.mul(within, s.integer(index, blocks.dilations[d])));
+          Value stride = s.integer(index, blocks.strides[d]);
+          Value number =
+              arith::FloorDivSIOp::create(nested, l.loc, position, stride);
+          for (Value holds :
+               {s.compare(Comparison::Equal, s.mul(number, stride), position,
+                          false),
+                s.compare(Comparison::GreaterOrEqual, number, zero, false),
+                s.compare(Comparison::Less, number, blocks.counts[d], false)})
+            inside = s.logicalAnd(inside, holds);
+          column = s.add(column, s.mul(number, step));
+          step = s.mul(step, blocks.counts[d]);
+        }
+        Value value = tensor::ExtractOp::create(
+            nested, l.loc, tensor,
+            ValueRange{loop(0), loop(1), place,
+                       s.select(inside, column, zero)});
+        Value term = s.select(inside, value, s.constant(compute, 0));
+        return compute.isInteger(1) ? s.logicalOr(in.back(), term)
+                                    : s.add(in.back(), term);
+      });
+}
+
 static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
+  if (isString(l.elementType(n.in(0))))
+    return l.refuse("strings do not add up");
   auto image = l.elements(n.in(1)), block = l.elements(n.in(2));
   if (l.rank(n.in(0)) != 3 || !image || !block ||
       image->size() != block->size() || image->empty())
@@ -47,70 +114,26 @@ static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
                  "the number of blocks and the input's dim 2");
   l.requireAtLeast(columns, 1, "the number of blocks");
 
-  Type element = signless(l.elementType(n.in(0)));
-  Type compute = isa<FloatType>(element) ? computeType(element) : Type(element);
-  Value tensor = l.reshape(isa<FloatType>(element)
-                               ? l.convert(l.value(n.in(0)), element, compute)
-                               : l.value(n.in(0)),
-                           {input[0], channels, places, input[2]});
   Dims dims{input[0], channels};
   llvm::append_range(dims, *image);
   dims = l.preferKnown(n.out(), dims);
   l.requireAllocatable(dims);
-  SmallVector<Value> blockSizes, countSizes;
+  Blocks blocks{dilations, strides, pads, places, {}, {}};
   for (size_t d = 0; d < spatial; ++d) {
-    blockSizes.push_back(l.index((*block)[d]));
-    countSizes.push_back(l.index(counts[d]));
+    blocks.sizes.push_back(l.index((*block)[d]));
+    blocks.counts.push_back(l.index(counts[d]));
   }
-  // Tells how many places there are; its elements are not used.
-  Value extent = l.empty(l.b.getI8Type(), {places});
-  unsigned loops = dims.size() + 1;
-  SmallVector<utils::IteratorType> iterators(loops,
-                                             utils::IteratorType::parallel);
-  iterators.back() = utils::IteratorType::reduction;
-  MLIRContext *context = l.b.getContext();
-  Value sum = l.generic(
-      l.filled(compute, dims, numberAttr(compute, 0)),
-      AffineMap::getMultiDimIdentityMap(loops, context).dropResult(loops - 1),
-      {{extent,
-        AffineMap::get(loops, 0, l.b.getAffineDimExpr(loops - 1), context)}},
-      iterators, [&](OpBuilder &nested, ValueRange in) {
-        Scalars s{nested, l.loc};
-        Type index = nested.getIndexType();
-        auto loop = [&](unsigned dim) -> Value {
-          return linalg::IndexOp::create(nested, l.loc, dim);
-        };
-        Value zero = s.integer(index, 0), place = loop(loops - 1);
-        Value rest = place, column = zero, step = s.integer(index, 1);
-        Value inside = s.integer(nested.getI1Type(), 1);
-        for (int64_t d = static_cast<int64_t>(spatial) - 1; d >= 0; --d) {
-          Value within =
-              arith::RemSIOp::create(nested, l.loc, rest, blockSizes[d]);
-          rest = arith::DivSIOp::create(nested, l.loc, rest, blockSizes[d]);
-          Value position = s.sub(s.add(loop(2 + d), s.integer(index, pads[d])),
-                                 s.mul(within, s.integer(index, dilations[d])));
-          Value stride = s.integer(index, strides[d]);
-          Value number =
-              arith::FloorDivSIOp::create(nested, l.loc, position, stride);
-          for (Value holds :
-               {s.compare(Comparison::Equal, s.mul(number, stride), position,
-                          false),
-                s.compare(Comparison::GreaterOrEqual, number, zero, false),
-                s.compare(Comparison::Less, number, countSizes[d], false)})
-            inside = s.logicalAnd(inside, holds);
-          column = s.add(column, s.mul(number, step));
-          step = s.mul(step, countSizes[d]);
-        }
-        Value value = tensor::ExtractOp::create(
-            nested, l.loc, tensor,
-            ValueRange{loop(0), loop(1), place,
-                       s.select(inside, column, zero)});
-        Value term = s.select(inside, value, s.constant(compute, 0));
-        return compute.isInteger(1) ? s.logicalOr(in.back(), term)
-                                    : s.add(in.back(), term);
-      });
-  l.set(n.out(),
-        isa<FloatType>(element) ? l.convert(sum, compute, element) : sum);
+  auto summed = [&](Value data, Type given, ComplexPart) {
+    Type element = signless(given);
+    bool isFloat = isa<FloatType>(element);
+    Type compute = isFloat ? computeType(element) : element;
+    Value columns =
+        l.reshape(isFloat ? l.convert(data, element, compute) : data,
+                  {input[0], channels, places, input[2]});
+    Value sum = sumBlocks(l, blocks, columns, compute, dims);
+    return isFloat ? l.convert(sum, compute, element) : sum;
+  };
+  l.set(n.out(), byParts(l, l.value(n.in(0)), l.elementType(n.in(0)), summed));
   return success();
 }
 

@@ -98,9 +98,7 @@ static LogicalResult lowerBinarizer(Lowering &l, OnnxNode n) {
 
 static LogicalResult lowerImputer(Lowering &l, OnnxNode n) {
   Type element = l.elementType(n.in(0));
-  bool isFloat = element.isF32();
-  if (!isFloat && !element.isInteger(64))
-    return l.refuse("only inputs of type float and int64 are supported yet");
+  bool isFloat = isa<FloatType>(element);
   StringRef name = isFloat ? "imputed_value_floats" : "imputed_value_int64s";
   DenseElementsAttr list = isFloat ? floatList(n, name) : integerList(n, name);
   if (!list)
@@ -110,6 +108,12 @@ static LogicalResult lowerImputer(Lowering &l, OnnxNode n) {
     return refuseList(l, name);
   double replacedReal = n.real("replaced_value_float", 0);
   int64_t replacedInteger = n.integer("replaced_value_int64", 0);
+  unsigned bits = element.getIntOrFloatBitWidth();
+  auto fitsElement = [&](int64_t value) { return llvm::isIntN(bits, value); };
+  if (!isFloat && (!fitsElement(replacedInteger) ||
+                   !llvm::all_of(list.getValues<int64_t>(), fitsElement)))
+    return l.refuse("an attribute's value does not fit the element type");
+  Type listed = list.getElementType();
   l.set(n.out(),
         l.map(element, l.dims(n.in(0)), {sameDims(l.value(n.in(0))), *imputed},
               [&](OpBuilder &nested, ValueRange in) {
@@ -123,7 +127,8 @@ static LogicalResult lowerImputer(Lowering &l, OnnxNode n) {
                                 isFloat ? s.constant(element, replacedReal)
                                         : s.integer(element, replacedInteger),
                                 false);
-                return s.select(missing, in[1], in[0]);
+                return s.select(missing, s.convert(in[1], listed, element),
+                                in[0]);
               }));
   return success();
 }

@@ -1,6 +1,7 @@
 //===- Gathers.cpp - Gather*, Scatter*, Compress, NonZero -----------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -334,13 +335,24 @@ static Value isComplexNonZero(Lowering &l, Value patterns) {
       });
 }
 
+/// A string is true, as in numpy, unless it is the empty one.
+static Value isNotEmpty(Lowering &l, Value strings) {
+  return l.mapSame(l.b.getI1Type(), positionsOf(l, strings, {""}),
+                   [&](OpBuilder &nested, ValueRange in) {
+                     Scalars s{nested, l.loc};
+                     return s.compare(Comparison::Less, in[0],
+                                      s.integer(in[0].getType(), 0), false);
+                   });
+}
+
 static LogicalResult lowerNonZero(Lowering &l, OnnxNode n) {
   int64_t rank = l.rank(n.in(0));
   Type type = l.elementType(n.in(0)), i1 = l.b.getI1Type(),
        i64 = l.b.getI64Type();
   Value condition = isa<ComplexType>(type)
                         ? isComplexNonZero(l, l.value(n.in(0)))
-                        : l.convert(l.value(n.in(0)), type, i1);
+                    : isString(type) ? isNotEmpty(l, l.value(n.in(0)))
+                                     : l.convert(l.value(n.in(0)), type, i1);
   if (rank == 0) { // [0, 1] or [0, 0], unlike numpy
     Value isTrue =
         tensor::ExtractOp::create(l.b, l.loc, condition, ValueRange());

@@ -1,6 +1,8 @@
 //===- GridSample.cpp - GridSample ----------------------------------------===//
 
+#include "compiler/lower/ComplexNumbers.h"
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/Strings.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -122,19 +124,18 @@ static SmallVector<Tap> tapsOf(Scalars &s, const Sampling &sampling,
 }
 
 /// The weighted sum over the taps of the axes that follow those in `at`, whose
-/// elements `widened` brings to the type of the weights.
+/// elements `widened` brings to the type of the weights; `blank` stands for one
+/// outside.
 static Value sum(Scalars &s, Value tensor, ArrayRef<SmallVector<Tap>> axes,
                  SmallVector<Value> at, Value channel, Value inside,
-                 function_ref<Value(Value)> widened) {
+                 Value blank, function_ref<Value(Value)> widened) {
   if (axes.empty()) {
     at.push_back(channel);
     Value x = tensor::ExtractOp::create(s.b, s.loc, tensor, at);
     x = widened(x);
     if (!inside)
       return x;
-    Value zero = Scalars::isFloat(x) ? s.constant(x.getType(), 0)
-                                     : s.integer(x.getType(), 0);
-    return s.select(inside, x, zero);
+    return s.select(inside, x, widened(blank));
   }
   Value total;
   for (const Tap &tap : axes.front()) {
@@ -143,12 +144,51 @@ static Value sum(Scalars &s, Value tensor, ArrayRef<SmallVector<Tap>> axes,
                                         : inside;
     SmallVector<Value> next = at;
     next.push_back(tap.index);
-    Value x = sum(s, tensor, axes.drop_front(), next, channel, counts, widened);
+    Value x = sum(s, tensor, axes.drop_front(), next, channel, counts, blank,
+                  widened);
     if (tap.weight)
       x = s.mul(x, tap.weight);
     total = total ? s.add(total, x) : x;
   }
   return total;
+}
+
+/// `input`, whose onnx elements are of type `element`, at the places of `grid`;
+/// both, and `dims` of the result, with the channels last.
+static Value sample(Lowering &l, Value input, Value grid,
+                    const Sampling &sampling, StringRef mode, Type element,
+                    Type compute, ArrayRef<OpFoldResult> dims) {
+  Dims source = l.sizes(input);
+  auto spatial = static_cast<int64_t>(source.size()) - 2;
+  Scalars outer{l.b, l.loc};
+  SmallVector<Value> lengths;
+  for (int64_t i = 0; i < spatial; ++i)
+    lengths.push_back(outer.fromIndex(l.index(source[1 + i]), compute));
+  Value nothing = blank(l, element);
+  bool weighted = mode != "nearest";
+  return l.pull(
+      signless(element), dims,
+      [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+        Scalars s{nested, l.loc};
+        SmallVector<SmallVector<Tap>> axes;
+        for (int64_t i = 0; i < spatial; ++i) {
+          // The grid gives x before y: the last axis first.
+          SmallVector<Value> where(at.drop_back());
+          where.push_back(s.integer(nested.getIndexType(), spatial - 1 - i));
+          Value x = tensor::ExtractOp::create(nested, l.loc, grid, where);
+          axes.push_back(
+              tapsOf(s, sampling, mode, toFloat(s, x, compute), lengths[i]));
+        }
+        auto convert = [&](Value x, Type from, Type to) {
+          if (!weighted)
+            return x;
+          return isa<FloatType>(element) ? toFloat(s, x, to)
+                                         : s.convert(x, from, to);
+        };
+        Value x = sum(s, input, axes, {at.front()}, at.back(), nullptr, nothing,
+                      [&](Value x) { return convert(x, element, compute); });
+        return convert(x, compute, element);
+      });
 }
 
 static LogicalResult lowerGridSample(Lowering &l, OnnxNode n) {
@@ -175,10 +215,9 @@ static LogicalResult lowerGridSample(Lowering &l, OnnxNode n) {
                     n.integer("align_corners", 0) != 0};
   Type element = l.elementType(n.in(0)), gridElement = l.elementType(n.in(1));
   bool weighted = mode != "nearest";
-  if (weighted && isa<ComplexType>(element))
-    return l.refuse("interpolating complex numbers is not supported");
-  Type compute = element.isF64() ? element : computeType(gridElement);
-  Type lowered = signless(element);
+  if (weighted && isString(element))
+    return l.refuse("strings cannot be interpolated, which mode '" + mode +
+                    "' asks for");
   // Channels last: a position's coordinates and weights serve all channels.
   SmallVector<int64_t> toLast = {0}, fromLast = {0, rank - 1};
   for (int64_t i = 2; i < rank; ++i) {
@@ -193,34 +232,13 @@ static LogicalResult lowerGridSample(Lowering &l, OnnxNode n) {
   dims = l.preferKnown(n.out(), dims);
   dims.push_back(dims[1]);
   dims.erase(dims.begin() + 1);
-  Scalars outer{l.b, l.loc};
-  SmallVector<Value> lengths;
-  for (OpFoldResult dim : ArrayRef(source).drop_front(2)) {
-    lengths.push_back(outer.fromIndex(l.index(dim), compute));
+  for (OpFoldResult dim : ArrayRef(source).drop_front(2))
     l.requireAtLeast(dim, 1, "a spatial dim of the input");
-  }
-  Value result = l.pull(
-      lowered, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-        Scalars s{nested, l.loc};
-        SmallVector<SmallVector<Tap>> axes;
-        for (int64_t i = 0; i < spatial; ++i) {
-          // The grid gives x before y: the last axis first.
-          SmallVector<Value> where(at.drop_back());
-          where.push_back(s.integer(nested.getIndexType(), spatial - 1 - i));
-          Value x = tensor::ExtractOp::create(nested, l.loc, grid, where);
-          axes.push_back(
-              tapsOf(s, sampling, mode, toFloat(s, x, compute), lengths[i]));
-        }
-        auto convert = [&](Value x, Type from, Type to) {
-          if (!weighted)
-            return x;
-          return isa<FloatType>(element) ? toFloat(s, x, to)
-                                         : s.convert(x, from, to);
-        };
-        Value x = sum(s, input, axes, {at.front()}, at.back(), nullptr,
-                      [&](Value x) { return convert(x, element, compute); });
-        return convert(x, compute, element);
-      });
+  auto sampled = [&](Value part, Type type, ComplexPart) {
+    Type compute = type.isF64() ? type : computeType(gridElement);
+    return sample(l, part, grid, sampling, mode, type, compute, dims);
+  };
+  Value result = byParts(l, input, element, sampled);
   l.set(n.out(), l.transpose(result, fromLast));
   return success();
 }

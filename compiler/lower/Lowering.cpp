@@ -47,6 +47,7 @@ static bool takesPatterns(StringRef name) {
   static constexpr StringLiteral names[] = {"BitCast",
                                             "Cast",
                                             "CastLike",
+                                            "Col2Im",
                                             "Compress",
                                             "Concat",
                                             "ConcatFromSequence",
@@ -75,6 +76,7 @@ static bool takesPatterns(StringRef name) {
                                             "RandomNormalLike",
                                             "RandomUniformLike",
                                             "Reshape",
+                                            "Resize",
                                             "ReverseSequence",
                                             "Scan",
                                             "ScatterElements",
@@ -94,6 +96,7 @@ static bool takesPatterns(StringRef name) {
                                             "Tile",
                                             "Transpose",
                                             "Trilu",
+                                            "Unique",
                                             "Unsqueeze",
                                             "Where"};
   return llvm::is_contained(names, name);
@@ -110,9 +113,8 @@ static bool takesStrings(StringRef name) {
       "TreeEnsembleClassifier"};
   // Those that make elements of their own: no pattern is a text.
   static constexpr StringLiteral numbers[] = {
-      "BitCast", "ConstantOfShape", "DequantizeLinear",
-      "Dropout", "GridSample",      "IsInf",
-      "IsNaN",   "NonZero",         "QuantizeLinear"};
+      "BitCast", "ConstantOfShape", "DequantizeLinear", "Dropout",
+      "IsInf",   "IsNaN",           "QuantizeLinear"};
   return llvm::is_contained(names, name) ||
          (takesPatterns(name) && !llvm::is_contained(numbers, name));
 }
@@ -126,11 +128,7 @@ RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
   return RankedTensorType::get(shape, element);
 }
 
-bool onnxc::isLowered(Type type) {
-  // Not floats of six bits.
-  int32_t number = dataType(type);
-  return number != 0 && number < 27;
-}
+bool onnxc::isLowered(Type type) { return dataType(type) != 0; }
 
 std::optional<int64_t> onnxc::normalizeAxis(int64_t axis, int64_t rank) {
   if (axis < -rank || axis >= rank)
@@ -421,8 +419,7 @@ static bool isLoweredBoxed(Type type) {
   if (auto map = dyn_cast<op::MapType>(type))
     return isLowered(map.getKey()) && isLoweredBoxed(map.getValue());
   auto tensor = dyn_cast<TensorType>(type);
-  return tensor && isLowered(tensor.getElementType()) &&
-         !packedBits(tensor.getElementType());
+  return tensor && isLowered(tensor.getElementType());
 }
 
 LogicalResult Lowering::checkTypes(Operation *op) {

@@ -11,7 +11,7 @@ using namespace onnxc;
 
 bool onnxc::isNarrowFloat(Type type) {
   auto floating = dyn_cast<FloatType>(type);
-  return floating && (floating.getWidth() == 8 || floating.getWidth() == 4);
+  return floating && floating.getWidth() <= 8;
 }
 
 bool onnxc::isNarrowInteger(Type type) {
@@ -20,9 +20,10 @@ bool onnxc::isNarrowInteger(Type type) {
 }
 
 int64_t onnxc::packedBits(Type type) {
-  return isNarrowInteger(type) || isa<Float4E2M1FNType>(type)
-             ? type.getIntOrFloatBitWidth()
-             : 0;
+  if (!isNarrowInteger(type) && !isNarrowFloat(type))
+    return 0;
+  unsigned bits = type.getIntOrFloatBitWidth();
+  return bits < 8 ? bits : 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -77,9 +78,13 @@ static Format formatOf(FloatType type) {
     return {2, 15, 0x7b, 0x7c, 0x7f, true};
   if (isa<Float8E5M2FNUZType>(type))
     return {2, 16, 0x7f, 0x80, 0x80, false};
-  // Float4E2M1FN has neither infinity nor NaN: what is beyond is the greatest,
+  // The others have neither infinity nor NaN: what is beyond is the greatest,
   // and NaN becomes -0, as in the package ml_dtypes.
-  return {1, 1, 7, 7, 8, true, 4};
+  if (isa<Float6E2M3FNType>(type))
+    return {3, 1, 0x1f, 0x1f, 0x20, true, 6};
+  if (isa<Float6E3M2FNType>(type))
+    return {2, 3, 0x1f, 0x1f, 0x20, true, 6};
+  return {1, 1, 7, 7, 8, true, 4}; // Float4E2M1FN
 }
 
 /// 2^exponent, which may be below f32's normal numbers.
@@ -192,58 +197,97 @@ Value onnxc::encodeFloat(Scalars &s, Value x, FloatType to,
 //===----------------------------------------------------------------------===//
 
 Value onnxc::unpackElements(Lowering &l, Value packed, Type element) {
-  int64_t bits = packedBits(element), perByte = 8 / bits;
+  int64_t bits = packedBits(element);
   Dims dims = l.sizes(packed);
-  Value flat = l.reshape(packed, {l.product(dims)});
+  OpFoldResult count = l.product(dims);
+  Value flat = l.reshape(packed, {count});
   return l.pull(
       l.b.getI8Type(), dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
         Scalars s{nested, l.loc};
-        Type index = nested.getIndexType(), i8 = nested.getI8Type();
+        Type index = nested.getIndexType(), i32 = nested.getI32Type();
         Value place = s.integer(index, 0);
         for (auto [position, dim] : llvm::zip(at, dims))
           place = s.add(
               s.mul(place, getValueOrCreateConstantIndexOp(nested, l.loc, dim)),
               position);
-        Value count = s.integer(index, perByte);
-        Value byte = tensor::ExtractOp::create(
-            nested, l.loc, flat,
-            ValueRange(arith::DivUIOp::create(nested, l.loc, place, count)));
-        Value shift = s.mul(arith::RemUIOp::create(nested, l.loc, place, count),
-                            s.integer(index, bits));
-        shift = arith::IndexCastOp::create(nested, l.loc, i8, shift);
-        return s.logicalAnd(arith::ShRUIOp::create(nested, l.loc, byte, shift),
-                            s.integer(i8, (1 << bits) - 1));
+        Value bit = s.mul(place, s.integer(index, bits));
+        Value eight = s.integer(index, 8);
+        Value first = arith::DivUIOp::create(nested, l.loc, bit, eight);
+        Value shift = arith::RemUIOp::create(nested, l.loc, bit, eight);
+        auto byteAt = [&](Value position) -> Value {
+          Value byte = tensor::ExtractOp::create(nested, l.loc, flat, position);
+          return arith::ExtUIOp::create(nested, l.loc, i32, byte);
+        };
+        Value word = byteAt(first);
+        if (8 % bits) {
+          // An element may lie in two bytes; that of the last one has no
+          // second.
+          Value last =
+              s.sub(getValueOrCreateConstantIndexOp(nested, l.loc, count),
+                    s.integer(index, 1));
+          last =
+              arith::DivUIOp::create(nested, l.loc,
+                                     s.add(s.mul(last, s.integer(index, bits)),
+                                           s.integer(index, bits - 1)),
+                                     eight);
+          Value second = s.min(s.add(first, s.integer(index, 1)), last, false);
+          word = arith::OrIOp::create(nested, l.loc, word,
+                                      arith::ShLIOp::create(nested, l.loc,
+                                                            byteAt(second),
+                                                            s.integer(i32, 8)));
+        }
+        shift = arith::IndexCastOp::create(nested, l.loc, i32, shift);
+        Value pattern =
+            s.logicalAnd(arith::ShRUIOp::create(nested, l.loc, word, shift),
+                         s.integer(i32, (1 << bits) - 1));
+        return Value(arith::TruncIOp::create(nested, l.loc, nested.getI8Type(),
+                                             pattern));
       });
 }
 
-Value onnxc::packElements(Lowering &l, Value tensor, Type element) {
-  int64_t bits = packedBits(element), perByte = 8 / bits;
-  Dims dims = l.sizes(tensor);
-  OpFoldResult count = l.product(dims);
+Value onnxc::packedBytes(Lowering &l, Value tensor, Type element) {
+  int64_t bits = packedBits(element);
+  OpFoldResult count = l.product(l.sizes(tensor));
   Value flat = l.reshape(tensor, {count});
-  OpFoldResult bytes = l.ceilDiv(count, l.attr(perByte));
-  Value packed = l.pull(
+  OpFoldResult bytes = l.ceilDiv(l.mul(count, l.attr(bits)), l.attr(8));
+  return l.pull(
       l.b.getI8Type(), {bytes}, [&](OpBuilder &nested, ArrayRef<Value> at) {
         Scalars s{nested, l.loc};
-        Type index = nested.getIndexType(), i8 = nested.getI8Type();
+        Type index = nested.getIndexType(), i8 = nested.getI8Type(),
+             i32 = nested.getI32Type();
         Value end = getValueOrCreateConstantIndexOp(nested, l.loc, count);
-        Value first = s.mul(at[0], s.integer(index, perByte));
-        Value result = s.integer(i8, 0);
-        for (int64_t i = 0; i < perByte; ++i) {
+        Value begin = s.mul(at[0], s.integer(index, 8)); // of the byte's bits
+        Value first = arith::DivUIOp::create(nested, l.loc, begin,
+                                             s.integer(index, bits));
+        Value result = s.integer(i32, 0);
+        for (int64_t i = 0; i < (8 + bits - 1) / bits; ++i) {
           Value place = s.add(first, s.integer(index, i));
-          // The last byte may be half empty.
+          // The last byte may be in part empty.
           Value isInside = s.compare(Comparison::Less, place, end, false);
           Value pattern = tensor::ExtractOp::create(
               nested, l.loc, flat,
               ValueRange(s.select(isInside, place, first)));
           pattern = s.select(isInside, pattern, s.integer(i8, 0));
+          // A byte is kept below the word's, for the bits of the one before.
+          Value shift = s.sub(s.mul(place, s.integer(index, bits)), begin);
+          shift = s.add(shift, s.integer(index, 8));
           result = arith::OrIOp::create(
               nested, l.loc, result,
-              arith::ShLIOp::create(nested, l.loc, pattern,
-                                    s.integer(i8, i * bits)));
+              arith::ShLIOp::create(
+                  nested, l.loc,
+                  arith::ExtUIOp::create(nested, l.loc, i32, pattern),
+                  arith::IndexCastOp::create(nested, l.loc, i32, shift)));
         }
-        return result;
+        Value byte =
+            arith::ShRUIOp::create(nested, l.loc, result, s.integer(i32, 8));
+        return Value(arith::TruncIOp::create(nested, l.loc, i8, byte));
       });
+}
+
+Value onnxc::packElements(Lowering &l, Value tensor, Type element) {
+  Dims dims = l.sizes(tensor);
+  OpFoldResult count = l.product(dims);
+  Value packed = packedBytes(l, tensor, element);
   // Not tensor.empty: that may be one with another, whose memory is written
   // whole.
   auto type = tensorType(l.b.getI8Type(), {count});
@@ -251,6 +295,7 @@ Value onnxc::packElements(Lowering &l, Value tensor, Type element) {
   if (type.isDynamicDim(0))
     sizes.push_back(l.index(count));
   Value memory = bufferization::AllocTensorOp::create(l.b, l.loc, type, sizes);
-  memory = l.insertSlice(packed, memory, {l.attr(0)}, {bytes}, {l.attr(1)});
+  memory = l.insertSlice(packed, memory, {l.attr(0)}, {l.sizes(packed)[0]},
+                         {l.attr(1)});
   return l.reshape(memory, dims);
 }

@@ -1,8 +1,9 @@
 //===- NarrowTypes.h - Elements of 8 bits and fewer -------------*- C++ -*-===//
 //
-// Floats of 8 and 4 bits and integers of 4 and 2 are computed with as their
+// Floats of 8, 6 and 4 bits and integers of 4 and 2 are computed with as their
 // bit patterns, each in a byte of its own whose upper bits are 0. At the
-// model's boundary several share a byte, low bits first, as in a TensorProto.
+// model's boundary and in boxed values they share bytes, low bits first, as in
+// a TensorProto.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ONNXC_COMPILER_LOWER_NARROWTYPES_H
@@ -13,11 +14,11 @@
 
 namespace onnxc {
 
-/// Whether `type` is a float of 8 or 4 bits.
+/// Whether `type` is a float of 8, 6 or 4 bits.
 bool isNarrowFloat(mlir::Type type);
 /// Whether `type` is an integer of 4 or 2 bits.
 bool isNarrowInteger(mlir::Type type);
-/// Bits of an element where several share a byte at the boundary, else 0.
+/// Bits of an element where they share bytes at the boundary, else 0.
 int64_t packedBits(mlir::Type type);
 
 /// The f32 that the pattern `bits` (i8) of a narrow float stands for.
@@ -26,10 +27,12 @@ mlir::Value decodeFloat(Scalars &s, mlir::Value bits, mlir::FloatType from);
 mlir::Value encodeFloat(Scalars &s, mlir::Value x, mlir::FloatType to,
                         const NarrowRounding &how);
 
-/// A tensor of patterns from an argument in which they share bytes.
+/// A tensor of patterns from one of the same shape in whose first bytes they
+/// share bytes.
 mlir::Value unpackElements(Lowering &l, mlir::Value packed, mlir::Type element);
-/// The reverse: a tensor of the same shape of whose memory only the first bytes
-/// are written.
+/// The bytes [bytes] that the patterns of a tensor share.
+mlir::Value packedBytes(Lowering &l, mlir::Value tensor, mlir::Type element);
+/// The reverse of unpackElements: only the first bytes are written.
 mlir::Value packElements(Lowering &l, mlir::Value tensor, mlir::Type element);
 
 } // namespace onnxc

@@ -5,7 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/lower/ComplexNumbers.h"
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -381,6 +383,49 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
   return result;
 }
 
+/// A tensor whose onnx elements are of type `element`, resized to `dims`.
+static Value resized(Lowering &l, Value tensor, Type element,
+                     const ResizeMode &mode, SmallVector<ResizeAxis> axes,
+                     ArrayRef<OpFoldResult> dims, bool antialiased) {
+  SmallVector<Value> ins, outs;
+  for (ResizeAxis &axis : axes) {
+    ins.push_back(l.index(axis.in));
+    outs.push_back(l.index(axis.out));
+  }
+  bool weighted = mode.mode != "nearest";
+  bool isFloat = isa<FloatType>(element);
+  Type lowered = signless(element);
+  if (weighted && !isFloat) {
+    tensor = l.convert(tensor, element, l.b.getF32Type());
+  }
+  if (antialiased) {
+    tensor = l.convert(tensor, isFloat ? element : l.b.getF32Type(),
+                       isFloat ? computeType(element) : l.b.getF32Type());
+    for (const ResizeAxis &axis : axes)
+      tensor = antialias(l, tensor, mode, axis);
+    // What is left to do for each element is its type.
+    axes.clear();
+  }
+  return l.pull(
+      lowered, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
+        Scalars s{nested, l.loc};
+        SmallVector<SmallVector<Tap>> all;
+        Value outside;
+        for (auto [i, axis] : llvm::enumerate(axes))
+          all.push_back(
+              tapsOf(s, mode, axis, at[axis.axis], ins[i], outs[i], outside));
+        Value x =
+            gatherTaps(s, tensor, all, axes, SmallVector<Value>(at), weighted);
+        if (weighted && isFloat)
+          x = toFloat(s, x, lowered);
+        if (weighted && !isFloat)
+          x = s.saturate(s.roundEven(x), element);
+        if (outside)
+          x = s.select(outside, s.constant(lowered, mode.extrapolation), x);
+        return x;
+      });
+}
+
 static bool isKnown(const ResizeMode &mode) {
   return llvm::is_contained({"nearest", "linear", "cubic"}, mode.mode) &&
          llvm::is_contained({"half_pixel", "half_pixel_symmetric",
@@ -407,6 +452,13 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
     return l.refuse("a mode that is none of the operator's is not supported");
   if (antialiased && mode.coordinates == "tf_crop_and_resize")
     return l.refuse("antialias = 1 with tf_crop_and_resize is not supported");
+  if (isString(l.elementType(n.in(0))) && mode.mode != "nearest")
+    return l.refuse("strings cannot be interpolated, which mode '" + mode.mode +
+                    "' asks for");
+  if (isString(l.elementType(n.in(0))) &&
+      mode.coordinates == "tf_crop_and_resize")
+    return l.refuse(
+        "extrapolation_value is a number, the elements are strings");
   FailureOr<SmallVector<ResizeAxis>> read = readAxes(l, n);
   if (failed(read))
     return failure();
@@ -449,42 +501,12 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
     for (ResizeAxis &axis : axes)
       --axis.axis;
   }
-  SmallVector<Value> ins, outs;
-  for (ResizeAxis &axis : axes) {
-    ins.push_back(l.index(axis.in));
-    outs.push_back(l.index(axis.out));
-  }
-  bool weighted = mode.mode != "nearest";
-  bool isFloat = isa<FloatType>(element);
-  Type lowered = signless(element);
-  if (weighted && !isFloat) {
-    tensor = l.convert(tensor, element, l.b.getF32Type());
-  }
-  if (antialiased) {
-    tensor = l.convert(tensor, isFloat ? element : l.b.getF32Type(),
-                       isFloat ? computeType(element) : l.b.getF32Type());
-    for (const ResizeAxis &axis : axes)
-      tensor = antialias(l, tensor, mode, axis);
-    // What is left to do for each element is its type.
-    axes.clear();
-  }
-  Value result = l.pull(
-      lowered, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-        Scalars s{nested, l.loc};
-        SmallVector<SmallVector<Tap>> all;
-        Value outside;
-        for (auto [i, axis] : llvm::enumerate(axes))
-          all.push_back(
-              tapsOf(s, mode, axis, at[axis.axis], ins[i], outs[i], outside));
-        Value x =
-            gatherTaps(s, tensor, all, axes, SmallVector<Value>(at), weighted);
-        if (weighted && isFloat)
-          x = toFloat(s, x, lowered);
-        if (weighted && !isFloat)
-          x = s.saturate(s.roundEven(x), element);
-        if (outside)
-          x = s.select(outside, s.constant(lowered, mode.extrapolation), x);
-        return x;
+  Value result = byParts(
+      l, tensor, element, [&](Value part, Type type, ComplexPart which) {
+        ResizeMode own = mode;
+        if (which == ComplexPart::Imaginary)
+          own.extrapolation = 0; // it is a real number
+        return resized(l, part, type, own, axes, dims, antialiased);
       });
   l.set(n.out(), channelsLast ? l.transpose(result, {0, 3, 1, 2}) : result);
   return success();

@@ -3,7 +3,6 @@
 #include "compiler/lower/BoxedValues.h"
 #include "compiler/lower/ControlFlow.h"
 #include "compiler/lower/Scalars.h"
-#include "dialects/kernel/KernelDialect.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -164,11 +163,11 @@ static LogicalResult lowerConcat(Lowering &l, OnnxNode n) {
     SmallVector<Value> own = common;
     if (!stacks)
       own[*axis] = size;
-    Value tensor = kernel::UnboxOp::create(
-        l.b, l.loc,
+    Value tensor = unboxedElements(
+        l, element,
         RankedTensorType::get(
             SmallVector<int64_t>(elementRank, ShapedType::kDynamic), type),
-        element, own);
+        own, l.elementType(n.out()));
     Value offset = loop.getRegionIterArg(1);
     Dims offsets(rank, l.attr(0)), extents = dims, strides(rank, l.attr(1));
     offsets[*axis] = offset;

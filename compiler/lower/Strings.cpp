@@ -82,6 +82,11 @@ Value onnxc::positionsOf(Lowering &l, Value strings, ArrayRef<StringRef> keys) {
   return hostResult(l, results, 0, l.sizes(strings), l.b.getI64Type());
 }
 
+Value onnxc::ranksOf(Lowering &l, Value strings) {
+  Value results = callHost(l, "Ranks", boxStringTensor(l, strings));
+  return hostResult(l, results, 0, l.sizes(strings), l.b.getI64Type());
+}
+
 Value onnxc::elementsAt(Lowering &l, Value list, Value positions) {
   auto type = cast<RankedTensorType>(list.getType());
   return l.mapSame(

@@ -42,6 +42,9 @@ mlir::Value parsedStrings(Lowering &l, mlir::Value boxed,
 /// that equals it, or -1; i64.
 mlir::Value positionsOf(Lowering &l, mlir::Value strings,
                         llvm::ArrayRef<llvm::StringRef> keys);
+/// For each string of the lowered tensor how many others are less, those that
+/// are equal counted once: numbers (i64) in the order of the strings' bytes.
+mlir::Value ranksOf(Lowering &l, mlir::Value strings);
 /// The elements of a list at `positions` (i64); the last where that is -1.
 mlir::Value elementsAt(Lowering &l, mlir::Value list, mlir::Value positions);
 

@@ -183,11 +183,11 @@ static LogicalResult lowerClassifier(Lowering &l, OnnxNode n) {
   if (!base || (!base->empty() && (base->size() != wanted || isSecond ||
                                    (classes == 2 && !isOneScore))))
     return l.refuse("these base values are not supported yet");
-  // Where each class has a base value, all have a score.
-  for (int32_t i = 0; i < classes && base->empty(); ++i)
-    if ((!isOneScore || scored.contains(i)) && !forest.alwaysReaches(i))
-      return l.refuse("that some sample has no score for class " + Twine(i) +
-                      " is not supported yet");
+  // A class that none of a sample's leaves has a weight for has the score 0.
+  // The second of two, alone with weights, is none that could be told from 0.
+  if (isSecond && !forest.alwaysReaches(1))
+    return l.refuse("that some sample has no score for class 1, the only one "
+                    "with weights, is not supported yet");
 
   bool isProbability = isOneScore && llvm::all_of(forest.weight, [](double w) {
                          return w >= 0;

@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "compiler/lower/Lowering.h"
-#include "compiler/lower/Scalars.h"
+#include "compiler/lower/ComplexNumbers.h"
+#include "compiler/lower/NarrowTypes.h"
+#include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -17,11 +18,13 @@ namespace {
 /// A tensor's slices along an axis, as rows of a matrix.
 struct Rows {
   Lowering &l;
-  Value matrix;       ///< [count, width]
+  /// [count, width] each: elements are compared by the first, where they are
+  /// equal by the next.
+  SmallVector<Value> matrices;
   Value count, width; ///< of type index
   bool isUnsigned;
 
-  Value at(Scalars &s, Value row, Value column) const {
+  Value at(Scalars &s, Value matrix, Value row, Value column) const {
     return tensor::ExtractOp::create(s.b, s.loc, matrix,
                                      ValueRange{row, column});
   }
@@ -50,6 +53,14 @@ static Value sameElement(Scalars &s, Value x, Value y) {
   return s.logicalOr(same, s.logicalAnd(s.isNaN(x), s.isNaN(y)));
 }
 
+/// Whether `x` comes before `y`; NaN comes last.
+static Value lessElement(Scalars &s, Value x, Value y, bool isUnsigned) {
+  Value less = s.compare(Comparison::Less, x, y, isUnsigned);
+  if (!Scalars::isFloat(x))
+    return less;
+  return s.logicalOr(less, s.logicalAnd(s.isNaN(y), s.logicalNot(s.isNaN(x))));
+}
+
 /// The first column in which rows `x` and `y` differ, or the width.
 Value Rows::firstDifference(Scalars &s, Value x, Value y) const {
   Type index = s.b.getIndexType();
@@ -63,9 +74,13 @@ Value Rows::firstDifference(Scalars &s, Value x, Value y) const {
                    nested, loc, inside,
                    [&](OpBuilder &then, Location) {
                      Scalars t{then, loc};
-                     scf::YieldOp::create(then, loc,
-                                          sameElement(t, at(t, x, state[0]),
-                                                      at(t, y, state[0])));
+                     Value same;
+                     for (Value matrix : matrices) {
+                       Value alike = sameElement(t, at(t, matrix, x, state[0]),
+                                                 at(t, matrix, y, state[0]));
+                       same = same ? t.logicalAnd(same, alike) : alike;
+                     }
+                     scf::YieldOp::create(then, loc, same);
                    },
                    [&](OpBuilder &otherwise, Location) {
                      scf::YieldOp::create(otherwise, loc, inside);
@@ -84,7 +99,7 @@ Value Rows::equal(Scalars &s, Value x, Value y) const {
   return s.compare(Comparison::Equal, firstDifference(s, x, y), width, false);
 }
 
-/// Whether row `x` comes before `y`; NaN comes last.
+/// Whether row `x` comes before `y`.
 Value Rows::less(Scalars &s, Value x, Value y) const {
   Value column = firstDifference(s, x, y);
   Value differ = s.compare(Comparison::Less, column, width, false);
@@ -92,12 +107,14 @@ Value Rows::less(Scalars &s, Value x, Value y) const {
              s.b, s.loc, differ,
              [&](OpBuilder &then, Location loc) {
                Scalars t{then, loc};
-               Value a = at(t, x, column), b = at(t, y, column);
-               Value before = t.compare(Comparison::Less, a, b, isUnsigned);
-               if (Scalars::isFloat(a))
-                 before = t.logicalOr(
-                     before,
-                     t.logicalAnd(t.isNaN(b), t.logicalNot(t.isNaN(a))));
+               Value before;
+               for (Value matrix : llvm::reverse(matrices)) {
+                 Value a = at(t, matrix, x, column),
+                       b = at(t, matrix, y, column);
+                 Value less = lessElement(t, a, b, isUnsigned);
+                 before = before ? t.select(sameElement(t, a, b), before, less)
+                                 : less;
+               }
                scf::YieldOp::create(then, loc, before);
              },
              [&](OpBuilder &otherwise, Location loc) {
@@ -269,6 +286,27 @@ static Groups byOccurrence(Lowering &l, const Groups &groups, Value rows) {
   return {groupOf, loop.getResult(1), loop.getResult(2), groups.count};
 }
 
+namespace {
+/// What elements are ordered by: tensors like theirs, the first before others.
+struct Keys {
+  SmallVector<Value> tensors;
+  bool isUnsigned = false;
+};
+} // namespace
+
+/// Complex numbers are in the order of their real, then their imaginary parts,
+/// as numpy sorts them; strings in that of their bytes.
+static FailureOr<Keys> keysOf(Lowering &l, Value tensor, Type type) {
+  if (auto complex = dyn_cast<ComplexType>(type))
+    return Keys{{complexPart(l, tensor, complex, ComplexPart::Real),
+                 complexPart(l, tensor, complex, ComplexPart::Imaginary)}};
+  if (isString(type))
+    return Keys{{ranksOf(l, tensor)}};
+  if (isNarrowFloat(type) || isNarrowInteger(type))
+    return l.refuse("elements of this type are not ordered yet");
+  return Keys{{tensor}, isUnsigned(type) || type.isInteger(1)};
+}
+
 static LogicalResult lowerUnique(Lowering &l, OnnxNode n) {
   Value input = n.in(0);
   Type type = l.elementType(input), element = signless(type);
@@ -285,10 +323,6 @@ static LogicalResult lowerUnique(Lowering &l, OnnxNode n) {
     dims = {l.product(dims)};
     tensor = l.reshape(tensor, dims);
   }
-  if (isa<FloatType>(type) != isa<FloatType>(element) ||
-      isa<ComplexType>(type) ||
-      element.getIntOrFloatBitWidth() != type.getIntOrFloatBitWidth())
-    return l.refuse("elements of this type are not ordered yet");
 
   // The axis first, the others counted together.
   SmallVector<int64_t> order{axis};
@@ -298,9 +332,14 @@ static LogicalResult lowerUnique(Lowering &l, OnnxNode n) {
   Dims others = dims;
   others.erase(others.begin() + axis);
   OpFoldResult count = dims[axis], width = l.product(others);
-  Value matrix = axis ? l.transpose(tensor, order) : tensor;
-  Rows rows{l, l.reshape(matrix, {count, width}), l.index(count),
-            l.index(width), isUnsigned(type) || type.isInteger(1)};
+  FailureOr<Keys> keys = keysOf(l, tensor, type);
+  if (failed(keys))
+    return failure();
+  SmallVector<Value> columns;
+  for (Value key : keys->tensors)
+    columns.push_back(
+        l.reshape(axis ? l.transpose(key, order) : key, {count, width}));
+  Rows rows{l, columns, l.index(count), l.index(width), keys->isUnsigned};
   Groups groups = groupsOf(rows);
   if (!n.integer("sorted", 1))
     groups = byOccurrence(l, groups, rows.count);

@@ -1,9 +1,10 @@
 //===- Arrays.cpp - numpy arrays and the runtime's values -------*- C++ -*-===//
 //
 // numpy's own types are matched by number. The others (bfloat16, the 8-bit
-// floats, 4- and 2-bit integers) are those of the package ml_dtypes, asked for
-// when one is met. numpy gives a 4- or 2-bit element a byte of its own, ONNX
-// packs them: these are repacked on the way in and out.
+// floats, what has 6, 4 or 2 bits) are those of the package ml_dtypes, asked
+// for when one is met. numpy gives each element a byte of its own, ONNX packs
+// those of less than 8 bits, low bits first: they are repacked on the way in
+// and out.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,6 +38,8 @@ constexpr ExtensionType extensionTypes[] = {
     {ONNXC_FLOAT8E8M0, "float8_e8m0fnu", 8},
     {ONNXC_UINT2, "uint2", 2},
     {ONNXC_INT2, "int2", 2},
+    {ONNXC_FLOAT6E2M3, "float6_e2m3fn", 6},
+    {ONNXC_FLOAT6E3M2, "float6_e3m2fn", 6},
 };
 
 const ExtensionType *findExtensionType(int32_t elemType) {
@@ -156,22 +159,26 @@ int packedBits(int32_t elemType) {
 }
 
 void pack(const uint8_t *from, uint8_t *to, int64_t count, int bits) {
-  int perByte = 8 / bits;
   unsigned mask = (1u << bits) - 1;
+  std::memset(to, 0, (count * bits + 7) / 8);
   for (int64_t i = 0; i < count; ++i) {
-    unsigned shift = i % perByte * bits;
-    if (shift == 0)
-      to[i / perByte] = 0;
-    to[i / perByte] |= (from[i] & mask) << shift;
+    int64_t place = i * bits;
+    unsigned element = (from[i] & mask) << (place % 8);
+    to[place / 8] |= element;
+    if (element > 0xff) // the rest lies in the next byte
+      to[place / 8 + 1] |= element >> 8;
   }
 }
 
 void unpack(const uint8_t *from, uint8_t *to, int64_t count, int bits,
             bool isSigned) {
-  int perByte = 8 / bits;
   unsigned mask = (1u << bits) - 1, sign = 1u << (bits - 1);
   for (int64_t i = 0; i < count; ++i) {
-    unsigned element = from[i / perByte] >> (i % perByte * bits) & mask;
+    int64_t place = i * bits;
+    unsigned element = from[place / 8] >> (place % 8);
+    if (place % 8 + bits > 8)
+      element |= from[place / 8 + 1] << (8 - place % 8);
+    element &= mask;
     to[i] = isSigned && (element & sign) ? element | ~mask : element;
   }
 }

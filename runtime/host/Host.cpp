@@ -14,6 +14,7 @@ static Operator find(std::string_view name) {
       {"RegexFullMatch", regexFullMatch},
       {"Tokenizer", tokenize},
       {"IndexOf", indexOf},
+      {"Ranks", ranks},
       {"ToStrings", toStrings},
       {"FromStrings", fromStrings},
   };

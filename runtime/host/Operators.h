@@ -26,6 +26,9 @@ void regexFullMatch(Call &call);
 void tokenize(Call &call);
 /// x, keys [N]: the position of the first equal key, or -1, int64.
 void indexOf(Call &call);
+/// x: of each string how many different ones of x are less by their bytes,
+/// int64.
+void ranks(Call &call);
 /// x of numbers: as ONNX Runtime prints them.
 void toStrings(Call &call);
 /// x, the element type (int64): numbers.

@@ -37,6 +37,17 @@ void indexOf(Call &call) {
   call.add(ONNXC_INT64, call.dims(0), result);
 }
 
+void ranks(Call &call) {
+  std::vector<std::string_view> texts = call.strings(0), sorted = texts;
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  std::vector<int64_t> result;
+  for (std::string_view text : texts)
+    result.push_back(std::lower_bound(sorted.begin(), sorted.end(), text) -
+                     sorted.begin());
+  call.add(ONNXC_INT64, call.dims(0), result);
+}
+
 //===----------------------------------------------------------------------===//
 // StringSplit
 //===----------------------------------------------------------------------===//

@@ -14,7 +14,11 @@ FLOATS = {
     T.FLOAT8E5M2: ml_dtypes.float8_e5m2,
     T.FLOAT8E5M2FNUZ: ml_dtypes.float8_e5m2fnuz,
     T.FLOAT4E2M1: ml_dtypes.float4_e2m1fn,
+    T.FLOAT6E2M3: ml_dtypes.float6_e2m3fn,
+    T.FLOAT6E3M2: ml_dtypes.float6_e3m2fn,
 }
+FINITE = (T.FLOAT4E2M1, T.FLOAT6E2M3, T.FLOAT6E3M2)  # with neither infinity nor NaN
+BITS = {T.FLOAT4E2M1: 4, T.FLOAT6E2M3: 6, T.FLOAT6E3M2: 6, T.UINT4: 4, T.INT4: 4, T.UINT2: 2, T.INT2: 2}
 INTEGERS = {
     T.UINT4: ml_dtypes.uint4,
     T.INT4: ml_dtypes.int4,
@@ -35,7 +39,7 @@ def run(compiled):
     def run_model(nodes, inputs, outputs, feeds):
         values = [[helper.make_tensor_value_info(*value) for value in side] for side in (inputs, outputs)]
         model = helper.make_model(
-            helper.make_graph(nodes, "elements", *values), opset_imports=[helper.make_opsetid("", 25)], ir_version=12
+            helper.make_graph(nodes, "elements", *values), opset_imports=[helper.make_opsetid("", 28)], ir_version=14
         )
         onnx.checker.check_model(model)
         return onnxc.InferenceSession(compiled(model)).run(None, feeds)
@@ -44,8 +48,7 @@ def run(compiled):
 
 
 def patterns(elem_type: int) -> np.ndarray:
-    bits = helper.tensor_dtype_to_np_dtype(elem_type).itemsize * 8
-    bits = {T.FLOAT4E2M1: 4, T.UINT4: 4, T.INT4: 4, T.UINT2: 2, T.INT2: 2}.get(elem_type, bits)
+    bits = BITS.get(elem_type, 8)
     raw = np.arange(1 << bits, dtype=np.uint8)
     if elem_type in (T.INT4, T.INT2):  # ml_dtypes keeps the sign in the upper bits
         raw = (raw.astype(np.int8) << (8 - bits) >> (8 - bits)).view(np.uint8)
@@ -72,10 +75,10 @@ def test_every_pattern_as_float(run):
         same(y, patterns(k).astype(np.float32))
 
 
-def numbers_around(dtype) -> np.ndarray:
+def numbers_around(elem_type: int) -> np.ndarray:
     """What is near the numbers of a format and their middles, in f32; and what no format has."""
     with np.errstate(all="ignore"):
-        exact = np.arange(256 if np.dtype(dtype) != ml_dtypes.float4_e2m1fn else 16, dtype=np.uint8).view(dtype)
+        exact = patterns(elem_type)
         exact = np.unique(exact.astype(np.float32)[np.isfinite(exact.astype(np.float32))])
         middles = (exact[1:] + exact[:-1]) / 2
         near = [np.nextafter(v, np.float32(s) * np.inf, dtype=np.float32) for v in (exact, middles) for s in (-1, 1)]
@@ -87,14 +90,14 @@ def numbers_around(dtype) -> np.ndarray:
 def test_rounding(saturate, run):
     kinds = list(FLOATS)
     nodes = [helper.make_node("Cast", [f"x{k}"], [f"y{k}"], to=k, saturate=saturate) for k in kinds]
-    data = {f"x{k}": numbers_around(FLOATS[k]) for k in kinds}
+    data = {f"x{k}": numbers_around(k) for k in kinds}
     inputs = [(f"x{k}", T.FLOAT, data[f"x{k}"].shape) for k in kinds]
     outputs = [(f"y{k}", k, data[f"x{k}"].shape) for k in kinds]
     for k, y in zip(kinds, run(nodes, inputs, outputs, data), strict=True):
         x = data[f"x{k}"]
         with np.errstate(all="ignore"):
             expected = x.astype(FLOATS[k])
-            if saturate and k != T.FLOAT4E2M1:
+            if saturate and k not in FINITE:
                 greatest = ml_dtypes.finfo(FLOATS[k]).max.astype(np.float32)
                 beyond = ~np.isnan(x) & ~np.isfinite(expected.astype(np.float32))
                 expected[beyond] = np.copysign(greatest, x[beyond]).astype(FLOATS[k])
@@ -128,7 +131,7 @@ def test_integers_wrap(run):
         np.testing.assert_array_equal(y.astype(np.int32), (x - low) % (1 << bits) + low)
 
 
-@pytest.mark.parametrize("elem_type", NARROW, ids=name)
+@pytest.mark.parametrize("elem_type", [kind for kind in NARROW if BITS.get(kind) != 6], ids=name)
 def test_moved(elem_type, run):
     """Shapes whose elements fill the last byte or not, and dims that only a run knows."""
     generator = np.random.default_rng(elem_type)
@@ -155,6 +158,37 @@ def test_moved(elem_type, run):
     for (n, wanted), got in zip(expected.items(), results, strict=True):
         assert got.dtype == wanted.dtype, n
         np.testing.assert_array_equal(got.view(np.uint8), np.ascontiguousarray(wanted).view(np.uint8), err_msg=n)
+
+
+@pytest.mark.parametrize("elem_type", BITS, ids=name)
+def test_held(elem_type, compiled):
+    """In optionals and sequences tensors share bytes as the model's own do; and in constants."""
+    generator = np.random.default_rng(elem_type)
+    x, y, empty, weights = (generator.choice(patterns(elem_type), shape) for shape in ((3, 5), (2, 5), (0, 5), (7, 11)))
+    tensor = helper.make_tensor_type_proto(elem_type, [None, 5])
+    optional = helper.make_optional_type_proto(tensor)
+    sequence = helper.make_sequence_type_proto(tensor)
+    floats = helper.make_tensor_type_proto(T.FLOAT, [7, 11])
+    nodes = [
+        helper.make_node("OptionalGetElement", ["given"], ["read"]),
+        helper.make_node("Optional", ["x"], ["there"]),
+        helper.make_node("Optional", ["s"], ["list"]),
+        helper.make_node("Constant", [], ["w"], value=onnx.numpy_helper.from_array(weights, "w")),
+        helper.make_node("Cast", ["w"], ["constant"], to=T.FLOAT),
+    ]
+    inputs = [("given", optional), ("x", tensor), ("s", sequence)]
+    outputs = [("read", tensor), ("there", optional), ("list", helper.make_optional_type_proto(sequence))]
+    outputs.append(("constant", floats))
+    sides = [[helper.make_value_info(*value) for value in side] for side in (inputs, outputs)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "held", *sides), opset_imports=[helper.make_opsetid("", 28)], ir_version=14
+    )
+    feeds = {"given": y, "x": x, "s": [y, empty, x]}
+    read, there, held, constant = onnxc.InferenceSession(compiled(model)).run(None, feeds)
+    for got, wanted in zip([read, there, *held], [y, x, y, empty, x], strict=True):
+        assert got.dtype == wanted.dtype and got.shape == wanted.shape
+        np.testing.assert_array_equal(got.view(np.uint8), wanted.view(np.uint8))
+    same(constant, weights.astype(np.float32))
 
 
 def test_complex_numbers_are_moved(run):

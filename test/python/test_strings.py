@@ -162,9 +162,40 @@ def test_mistakes(compiled) -> None:
         onnxc.InferenceSession(compiled(pattern)).run(None, {"x": texts("a")})
 
 
-def test_operators_on_numbers_refuse_strings(compiled) -> None:
-    with pytest.raises(onnxc.CompileError, match=r"\(NonZero.*string is not supported by this operator"):
-        compiled(parse("g (string[N] x) => (int64[1, M] y) { y = NonZero(x) }"))
+def test_strings_have_no_sums(compiled) -> None:
+    """Nor means between them."""
+    for body, reason in (
+        ("y = Relu(x)", "cannot be of type|string is not supported by this operator"),
+        ('y = Resize<mode = "linear">(x, , s)', "strings cannot be interpolated"),
+        (
+            'y = Resize<coordinate_transformation_mode = "tf_crop_and_resize">(x, s, s)',
+            "extrapolation_value is a number",
+        ),
+    ):
+        with pytest.raises(onnxc.CompileError, match=reason):
+            compiled(parse(f"g (string[N] x, float[1] s) => (string[M] y) {{ {body} }}"))
+
+
+def test_moved_and_sorted_texts(compiled) -> None:
+    model = parse("""
+    g (string[N] x, string[A, B] m, int64[1] n) => (int64[1, C] where, string[D] large, string[E] u, int64[E] first,
+                                           int64[N] group, int64[E] count, string[F, B] rows) {
+      where = NonZero(x)
+      large = Resize<nearest_mode = "floor", coordinate_transformation_mode = "asymmetric">(x, , , n)
+      u, first, group, count = Unique(x)
+      rows = Unique<axis = 0, sorted = 0>(m)
+    }
+    """)
+    x = np.array(["b", "", "a", "größe", "b", "B", ""], object)
+    m = np.array([["b", "a"], ["a", "b"], ["b", "a"]], object)
+    session = onnxc.InferenceSession(compiled(model))
+    where, large, u, first, group, count, rows = session.run(None, {"x": x, "m": m, "n": np.array([14])})
+    assert where.tolist() == [[0, 2, 3, 4, 5]]
+    assert large.tolist() == [text for text in x for _ in range(2)]
+    wanted = np.unique(x.astype(str), return_index=True, return_inverse=True, return_counts=True)
+    for result, want in zip((u, first, group, count), wanted, strict=True):
+        assert result.tolist() == want.tolist()
+    assert rows.tolist() == [["b", "a"], ["a", "b"]]
 
 
 def test_pads_are_empty_texts(compiled) -> None:

@@ -52,7 +52,7 @@ def expected(test: NodeTest) -> Expected:
                 raise
             values = _compute(_in_float32(test))
             tolerances = TOLERANCES["float32"]
-    declared = list(case.types) or _inferred(test)
+    declared = list(case.types) or inferred_types(test)
     if not declared:
         declared = list(map(type_of, values))
     if len(declared) == len(values) and not case.types:
@@ -105,7 +105,7 @@ def _run_onnxruntime(model: onnx.ModelProto, wanted: dict[str, Any]) -> list[Any
     return session.run(None, wanted)
 
 
-def _inferred(test: NodeTest) -> list[onnx.TypeProto]:
+def inferred_types(test: NodeTest) -> list[onnx.TypeProto]:
     """The results' types as onnx infers them; none if it does not."""
     model = onnx.shape_inference.infer_shapes(make_model([test]))
     types = [output.type for output in model.graph.output]

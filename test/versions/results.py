@@ -22,7 +22,7 @@ def as_json(results: Iterable[Result], left_out: dict[str, str]) -> str:
         "left out": left_out,
         **{
             status: {result.name: result.reason for result in results if result.status == status}
-            for status in ("refused", "failed")
+            for status in ("refused", "meaningless", "failed")
         },
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -31,8 +31,9 @@ def as_json(results: Iterable[Result], left_out: dict[str, str]) -> str:
 def table(results: list[Result], left_out: dict[str, str]) -> str:
     counts: dict[str, Counter] = {}
     for result in results:
-        counts.setdefault(result.version, Counter())[result.status] += 1
-    total = Counter(result.status for result in results)
+        if result.status != "meaningless":
+            counts.setdefault(result.version, Counter())[result.status] += 1
+    total = Counter(result.status for result in results if result.status != "meaningless")
     whole = [version for version, count in counts.items() if count["passed"] == count.total()]
     some = [version for version, count in counts.items() if 0 < count["passed"] < count.total()]
     lines = [
@@ -62,7 +63,11 @@ def table(results: list[Result], left_out: dict[str, str]) -> str:
             )
         operator = f"{domain}.{name}" if domain else name
         lines.append(f"| {operator} | {' '.join(cells)} | {sums.total()} | {sums['passed']} |")
-    for status, heading in (("refused", "Refused"), ("failed", "Failures")):
+    for status, heading in (
+        ("refused", "Refused"),
+        ("meaningless", "Refused, for the operator's text gives it no meaning"),
+        ("failed", "Failures"),
+    ):
         reasons: dict[str, list[str]] = {}
         for result in results:
             if result.status == status:

@@ -58,7 +58,8 @@ def main() -> int:
     if arguments.update and not arguments.k:
         write_results(HERE, results, left_out)
     counts = Counter(result.status for result in results)
-    print(f"{counts['passed']} pass, {counts['refused']} refused, {counts['failed']} fail")
+    print(f"{counts['passed']} pass, {counts['refused']} refused, {counts['failed']} fail", end="")
+    print(f", {counts['meaningless']} have no meaning" if counts["meaningless"] else "")
     return 1 if counts["failed"] else 0
 
 

@@ -1,7 +1,8 @@
 """Compiles and runs tests, many in one model, and judges each.
 
 Tests of one opset share a model. When one is refused, the model is made again without it; when a run breaks, the model
-is halved until the culprit is alone. What comes of a test: passed, refused (the compiler says why), or failed.
+is halved until the culprit is alone. What comes of a test: passed, refused (the compiler says why), meaningless
+(what is asked for has no meaning, and the compiler says so), or failed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import onnx
 from compile_and_run import RunFailed, compile_model, in_child, one_line
 
 from .cases import NodeTest
-from .expected import Expected, NoReference, compare, expected
+from .expected import Expected, NoReference, compare, expected, inferred_types
 from .models import feeds, make_model, plain
 
 BATCH = 48
@@ -71,6 +72,9 @@ class Judge:
     def judge(self, tests: Sequence[NodeTest]) -> list[Result]:
         results, known = [], []
         for test in tests:
+            if test.case.meaningless:
+                results.append(self._refusal(test))
+                continue
             try:
                 self.wanted[test.name] = expected(test)
                 known.append(test)
@@ -79,6 +83,15 @@ class Judge:
             except Exception as error:
                 results.append(_result(test, "failed", f"the test is wrong: {type(error).__name__}: {error}"))
         return results + self._run(known)
+
+    def _refusal(self, test: NodeTest) -> Result:
+        """Of a test that must be refused."""
+        path = self.folder / "model.onnx"
+        onnx.save(make_model([test], [inferred_types(test)]), path)
+        status, message = compile_model(self.compiler, path, self.folder / "model.so")
+        if status == "refused" and REFUSAL.match(message) and test.case.meaningless in message:
+            return _result(test, "meaningless", message)
+        return _result(test, "failed", f"must be refused with '{test.case.meaningless}': {status} {message}")
 
     def _run(self, tests: Sequence[NodeTest]) -> list[Result]:
         if not tests:

@@ -76,6 +76,19 @@ onnxc_value *onnxc_shell_value_tensor(onnxc_frame *frame, int64_t elem_type,
   return value.data ? copy_of(frame, &value) : NULL;
 }
 
+const onnxc_value *onnxc_shell_value_shaped(onnxc_frame *frame, int64_t tensor,
+                                            int64_t dims, int64_t elem_type) {
+  const onnxc_value *shape = value_at(dims);
+  onnxc_value *result = copy_of(frame, value_at(tensor));
+  if (!result)
+    return NULL;
+  result->elem_type = (int32_t)elem_type;
+  result->rank = shape->dims[0];
+  for (int64_t i = 0; i < result->rank; ++i)
+    result->dims[i] = ((const int64_t *)shape->data)[i];
+  return result;
+}
+
 const onnxc_value *onnxc_shell_value_sequence(onnxc_frame *frame) {
   return new_sequence(frame, 0, 0);
 }

@@ -86,6 +86,9 @@ const onnxc_value *onnxc_shell_value_none(onnxc_frame *frame);
 const onnxc_value *onnxc_shell_value_input(onnxc_frame *frame, int64_t index);
 const onnxc_value *onnxc_shell_value_output(onnxc_frame *frame, int64_t index,
                                             int64_t boxed);
+/* The memory of a tensor as one of the dims that another, of int64, lists. */
+const onnxc_value *onnxc_shell_value_shaped(onnxc_frame *frame, int64_t tensor,
+                                            int64_t dims, int64_t elem_type);
 const onnxc_value *onnxc_shell_value_sequence(onnxc_frame *frame);
 const onnxc_value *onnxc_shell_value_insert(onnxc_frame *frame,
                                             int64_t sequence, int64_t element,

@@ -11,6 +11,9 @@ size_t onnxc_element_bits(int32_t elem_type) {
   case ONNXC_INT4:
   case ONNXC_FLOAT4E2M1:
     return 4;
+  case ONNXC_FLOAT6E2M3:
+  case ONNXC_FLOAT6E3M2:
+    return 6;
   case ONNXC_UINT8:
   case ONNXC_INT8:
   case ONNXC_BOOL:
@@ -61,9 +64,8 @@ int64_t onnxc_tensor_bytes(int32_t elem_type, int64_t rank,
   }
   if (element >= 8)
     return count * (element / 8);
-  /* Elements of less than a byte share one. */
-  int64_t shared = element ? 8 / element : 1;
-  return count / shared + (count % shared != 0);
+  /* Elements of less than a byte share some; the last may be in part empty. */
+  return (count * (element ? element : 8) + 7) / 8;
 }
 
 static onnxc_line begin(onnxc_error *error, const onnxc_value_info *info) {

@@ -56,7 +56,9 @@ typedef enum onnxc_elem_type {
   ONNXC_FLOAT4E2M1 = 23,
   ONNXC_FLOAT8E8M0 = 24,
   ONNXC_UINT2 = 25,
-  ONNXC_INT2 = 26
+  ONNXC_INT2 = 26,
+  ONNXC_FLOAT6E2M3 = 27,
+  ONNXC_FLOAT6E3M2 = 28
 } onnxc_elem_type;
 
 typedef enum onnxc_value_kind {

@@ -109,6 +109,8 @@ TEST_F(Host, Normalize) {
 TEST_F(Host, LookUp) {
   ASSERT_EQ(run("IndexOf", {list({"b", "", "x"}), list({"", "b", "b"})}), 0);
   EXPECT_THAT(elements<int64_t>(), ElementsAre(1, 0, -1));
+  ASSERT_EQ(run("Ranks", {list({"b", "", "ba", "b", "B", "\xc3\xa4"})}), 0);
+  EXPECT_THAT(elements<int64_t>(), ElementsAre(2, 0, 3, 2, 1, 4));
   ASSERT_EQ(run("Equal", {list({"b", ""}), list({"b", "c"})}), 0);
   EXPECT_THAT(elements<uint8_t>(), ElementsAre(1, 0));
   ASSERT_EQ(run("RegexFullMatch", {list({"aab", "aa"}), list({"a+b?"})}), 0);

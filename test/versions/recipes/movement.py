@@ -364,10 +364,11 @@ def trilu(at: At):
 
 @recipe("Unique")
 def unique(at: At):
-    x = at.values(8)
+    x = np.concatenate([words := at.values(8), words[2:5]])
     yield Case([x], outputs=4)
     yield Case([x], {"sorted": 0}, outputs=4)
-    yield Case([at.values(4, 2, low=0, high=1).round()], {"axis": 0}, outputs=4)
+    rows = at.values(4, 2, low=0, high=1)
+    yield Case([rows if at.type == TEXT else rows.round()], {"axis": 0}, outputs=4)
 
 
 @recipe("CenterCropPad")
@@ -381,7 +382,9 @@ def center_crop_pad(at: At):
 @recipe("Col2Im")
 def col2im(at: At):
     if at.type == TEXT:
-        return  # allowed, but it adds
+        sizes = Constant(ints(4, 3)), Constant(ints(2, 2))
+        yield Case([at.values(1, 8, 6), *sizes], meaningless="strings do not add up")
+        return
     yield Case([at.values(1, 8, 6), ints(4, 3), ints(2, 2)], {"pads": [0, 0, 0, 0]})
     yield Case([at.values(1, 4, 16), ints(4, 3), ints(2, 2)], {"pads": [1, 1, 0, 1]})
 

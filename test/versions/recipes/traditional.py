@@ -171,8 +171,13 @@ def tree_regressor(at: At):
 def tree_classifier(at: At):
     classes = {"class_treeids": [0, 0], "class_nodeids": [1, 2], "class_ids": [0, 1]}
     values = {"nodes_values": [0.5, 0.0, 0.0], "class_weights": [1.5, 2.5]}
-    yield Case([numbers(at)], {**NODES, **classes, **values, "classlabels_int64s": [4, 7]}, 2)
-    yield Case([numbers(at)], {**NODES, **classes, **values, "classlabels_strings": ["a", "b"]}, 2)
+    # ONNX Runtime takes a sample's only score for the second class's, and numbers such classes 0 and 1.
+    scores = lambda x: np.where(x[:, 1:2] <= 0.5, [[1.5, 0]], [[0, 2.5]]).astype(np.float32)  # noqa: E731
+    for name, labels in (("classlabels_int64s", [4, 7]), ("classlabels_strings", ["a", "b"])):
+        model = lambda x, labels=labels: (np.array(labels)[scores(x).argmax(1)], scores(x))  # noqa: E731
+        yield Case([numbers(at)], {**NODES, **classes, **values, name: labels}, 2, model=model)
+    of_three = {"classlabels_int64s": [4, 7, 9], "post_transform": "SOFTMAX"}
+    yield Case([numbers(at)], {**NODES, **classes, **values, **of_three}, 2)
 
 
 @recipe("TreeEnsemble", domain=ML)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..cases import At, Case, Constant, recipe
+from ..cases import TEXT, At, Case, Constant, recipe
 from .movement import ints
 
 
@@ -160,6 +160,16 @@ def roi_align(at: At):
         yield Case([x, rois, ints(1, 0)], {**given, "coordinate_transformation_mode": "output_half_pixel"})
 
 
+def _nearest_texts(x: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """The empty text is outside."""
+    height, width = x.shape[2:]
+    columns, rows = (np.rint(((grid[..., i] + 1) * n - 1) / 2).astype(int) for i, n in enumerate((width, height)))
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    batch = np.arange(len(x))[:, None, None]
+    found = x[batch, :, rows.clip(0, height - 1), columns.clip(0, width - 1)]  # channels last
+    return np.where(inside[..., None], found, "").transpose(0, 3, 1, 2)
+
+
 @recipe("GridSample")
 def grid_sample(at: At):
     x, grid = at.values(2, 3, 5, 6), at.values(2, 4, 3, 2, low=-1.2, high=1.2, type=np.float32)
@@ -169,7 +179,13 @@ def grid_sample(at: At):
     if at.type.kind not in "fV":
         names.sort(key=lambda mode: mode != "nearest")  # which needs no arithmetic
     for mode in names:
-        yield Case([x, grid], {"mode": mode})
+        if at.type == TEXT:
+            no_sense = "" if mode == "nearest" else "strings cannot be interpolated"
+            yield Case([x, grid], {"mode": mode}, model=_nearest_texts, meaningless=no_sense)
+        else:
+            yield Case([x, grid], {"mode": mode})
+    if at.type == TEXT:
+        return
     for padding in ("border", "reflection"):
         yield Case([x, grid], {"padding_mode": padding, "align_corners": 1})
 
@@ -204,20 +220,29 @@ def _stretched(x, scale_y, scale_x):
 def upsample(at: At):
     x = at.values(1, 2, 3, 4)
     for mode, model in (("nearest", _upsampled), ("bilinear" if at.version < 9 else "linear", _stretched)):
-        if mode != "nearest" and at.type.kind not in "fV":
+        if mode != "nearest" and at.type.kind not in "fV" and at.type != TEXT:
             continue
         for y_scale, x_scale in ((2.0, 3.0), (1.5, 2.5)):
+            no_sense = "strings cannot be interpolated" if mode != "nearest" and at.type == TEXT else ""
             of = lambda x, *_, m=model, s=(y_scale, x_scale): m(x, *s)  # noqa: E731
             if at.version == 1:
-                yield Case([x], {"mode": mode, "height_scale": y_scale, "width_scale": x_scale}, model=of)
+                yield Case(
+                    [x], {"mode": mode, "height_scale": y_scale, "width_scale": x_scale}, model=of, meaningless=no_sense
+                )
             elif at.version == 7:
                 yield Case(
                     [x],
                     {"mode": "linear" if mode == "bilinear" else mode, "scales": [1, 1, y_scale, x_scale]},
                     model=of,
+                    meaningless=no_sense,
                 )
             else:
-                yield Case([x, Constant(np.array([1, 1, y_scale, x_scale], np.float32))], {"mode": mode}, model=of)
+                yield Case(
+                    [x, Constant(np.array([1, 1, y_scale, x_scale], np.float32))],
+                    {"mode": mode},
+                    model=of,
+                    meaningless=no_sense,
+                )
 
 
 @recipe("Resize")
@@ -228,8 +253,9 @@ def resize(at: At):
     if at.version == 10:
         yield Case([x, Constant(scales(2, 3))], model=lambda x, _: _upsampled(x, 2, 3))
         yield Case([x, Constant(scales(0.6, 0.5))])
-        if floats:
-            yield Case([x, Constant(scales(2, 0.5))], {"mode": "linear"})
+        if floats or at.type == TEXT:
+            no_sense = "" if floats else "strings cannot be interpolated"
+            yield Case([x, Constant(scales(2, 0.5))], {"mode": "linear"}, meaningless=no_sense)
         yield Case([x, scales(2, 3)])
         yield Case([x, Constant(scales(2, 0.5))])
         return
