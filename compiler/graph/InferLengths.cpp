@@ -150,15 +150,16 @@ static void setLength(Operation *op, unsigned operand, Length length) {
                      ->getResult(0));
 }
 
-/// Whether the rank of what `op` gives is the length of an operand, or follows
-/// from it.
-static bool ranksByLength(Operation *op) {
+/// Whether the rank of what `op` gives is the length of an operand, follows
+/// from it, or is that of a branch or an element that only a run tells.
+static bool checksRank(Operation *op) {
   static constexpr StringLiteral names[] = {
-      "AffineGrid",      "Col2Im",    "ConstantOfShape", "Expand",
-      "GatherND",        "ReduceL1",  "ReduceL2",        "ReduceLogSum",
-      "ReduceLogSumExp", "ReduceMax", "ReduceMean",      "ReduceMin",
-      "ReduceProd",      "ReduceSum", "ReduceSumSquare", "Reshape",
-      "Squeeze",         "Unsqueeze"};
+      "AffineGrid",      "Col2Im",       "ConstantOfShape",    "Expand",
+      "GatherND",        "If",           "OptionalGetElement", "ReduceL1",
+      "ReduceL2",        "ReduceLogSum", "ReduceLogSumExp",    "ReduceMax",
+      "ReduceMean",      "ReduceMin",    "ReduceProd",         "ReduceSum",
+      "ReduceSumSquare", "Reshape",      "SequenceAt",         "Squeeze",
+      "Unsqueeze"};
   return llvm::is_contained(names, op->getName().stripDialect());
 }
 
@@ -170,6 +171,35 @@ static bool keepsRank(Operation *op) {
   return llvm::is_contained(names, op->getName().stripDialect());
 }
 
+/// The only rank with which reading `operand` is no error, where it has no rank
+/// yet.
+static Length neededRank(OpOperand &operand) {
+  Operation *op = operand.getOwner();
+  if (!isa<UnrankedTensorType>(operand.get().getType()) ||
+      !isa_and_nonnull<op::OnnxDialect>(op->getDialect()))
+    return std::nullopt;
+  StringRef name = op->getName().stripDialect();
+  if (name == "Concat") {
+    for (Value other : op->getOperands())
+      if (Length rank = rankOf(other))
+        return rank;
+    return std::nullopt;
+  }
+  if (name == "Gemm" && operand.getOperandNumber() < 2)
+    return 2;
+  if (operand.getOperandNumber() != 0)
+    return std::nullopt;
+  if (auto order = op->getAttrOfType<DenseI64ArrayAttr>("perm");
+      order && name == "Transpose")
+    return order.size();
+  return llvm::StringSwitch<Length>(name)
+      .Cases({"Conv", "ConvInteger", "ConvTranspose", "DeformConv"},
+             inputRank(op, 1))
+      .Cases({"GRU", "LSTM", "RNN"}, 3)
+      .Cases({"DepthToSpace", "SpaceToDepth"}, 4)
+      .Default(std::nullopt);
+}
+
 namespace {
 struct InferLengths : onnxc::impl::InferLengthsBase<InferLengths> {
   void runOnOperation() override {
@@ -177,6 +207,11 @@ struct InferLengths : onnxc::impl::InferLengthsBase<InferLengths> {
     if (function.isExternal())
       return;
     takeDeclaredRanks(function);
+    function.walk([](Operation *op) {
+      for (OpOperand &operand : op->getOpOperands())
+        if (Length rank = neededRank(operand))
+          declareRank(operand.get(), *rank);
+    });
     function.walk([](Operation *op) {
       if (isa_and_nonnull<op::OnnxDialect>(op->getDialect()))
         visitLengths(op, [&](unsigned operand, Length length) {
@@ -195,7 +230,7 @@ struct InferLengths : onnxc::impl::InferLengthsBase<InferLengths> {
       if (!op || !isa<UnrankedTensorType>(value.getType()))
         return;
       chain.push_back(value);
-      if (!keepsRank(op) && !ranksByLength(op))
+      if (!keepsRank(op) && !checksRank(op))
         return;
       value = op->getOperand(0);
     } while (keepsRank(op));

@@ -156,12 +156,37 @@ private:
   llvm::SmallVector<onnx::TensorProto *> tensors;
   std::vector<std::vector<int64_t>> dims;
 };
+
+/// While it lives, a graph's inputs and outputs without a shape have one: the
+/// onnx checker wants it, but models of any rank are written without.
+class WithShapes {
+public:
+  explicit WithShapes(GraphProto &graph) {
+    for (auto *values : {graph.mutable_input(), graph.mutable_output()})
+      for (onnx::ValueInfoProto &value : *values)
+        if (value.type().has_tensor_type() &&
+            !value.type().tensor_type().has_shape()) {
+          types.push_back(value.mutable_type()->mutable_tensor_type());
+          types.back()->mutable_shape();
+        }
+  }
+  WithShapes(const WithShapes &) = delete;
+  WithShapes &operator=(const WithShapes &) = delete;
+  ~WithShapes() {
+    for (onnx::TypeProto::Tensor *type : types)
+      type->clear_shape();
+  }
+
+private:
+  llvm::SmallVector<onnx::TypeProto::Tensor *> types;
+};
 } // namespace
 
 /// Runs the onnx checker. Functions have been inlined.
-static void runChecker(onnxc::ModelFile &file, const onnx::ModelProto &model,
+static void runChecker(onnxc::ModelFile &file, onnx::ModelProto &model,
                        const onnxc::Opsets &opsets) {
   WithoutElements hidden(file.detachedTensors());
+  WithShapes shaped(*model.mutable_graph());
   onnx::checker::CheckerContext context;
   context.set_ir_version(static_cast<int>(model.ir_version()));
   context.set_opset_imports({opsets.begin(), opsets.end()});

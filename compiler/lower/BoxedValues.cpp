@@ -13,7 +13,8 @@ using namespace mlir;
 using namespace onnxc;
 
 bool onnxc::isBoxed(Type type) {
-  return isa<op::SequenceType, op::OptionalType, op::MapType>(type);
+  return isa<op::SequenceType, op::OptionalType, op::MapType,
+             UnrankedTensorType>(type);
 }
 
 bool onnxc::holdAlike(Type a, Type b) {
@@ -66,6 +67,23 @@ Value onnxc::boxTensor(Lowering &l, Value tensor, Type onnxElement) {
                    {box(packedBytes(l, tensor, onnxElement), ONNXC_UINT8),
                     box(shape, ONNXC_INT64),
                     l.index(int64_t(dataType(onnxElement)))});
+}
+
+Value onnxc::asBoxed(Lowering &l, Value onnx) {
+  return isBoxed(onnx.getType())
+             ? l.value(onnx)
+             : boxTensor(l, l.value(onnx), l.elementType(onnx));
+}
+
+Value onnxc::anyElements(Lowering &l, Value onnx) {
+  Value value = l.value(onnx);
+  if (!isBoxed(onnx.getType()))
+    return value;
+  Type element = l.elementType(onnx);
+  auto type = RankedTensorType::get({ShapedType::kDynamic}, signless(element));
+  Value count =
+      readValue(l, "extent", {value, l.index(0), readValue(l, "rank", value)});
+  return unboxedElements(l, value, type, count, element);
 }
 
 Value onnxc::unboxedElements(Lowering &l, Value boxed, RankedTensorType type,

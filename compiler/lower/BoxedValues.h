@@ -14,6 +14,11 @@ namespace onnxc {
 /// The lowered tensor of an onnx value, copied to a boxed value.
 mlir::Value boxTensor(Lowering &l, mlir::Value tensor, mlir::Type onnxElement);
 
+/// An onnx value boxed: as it is lowered, or a copy of the tensor.
+mlir::Value asBoxed(Lowering &l, mlir::Value onnx);
+/// The elements of an onnx tensor, [count] where only a run tells its rank.
+mlir::Value anyElements(Lowering &l, mlir::Value onnx);
+
 /// The elements of a boxed tensor whose rank and dims are as `type` and `sizes`
 /// (of the dynamic dims) say.
 mlir::Value unboxedElements(Lowering &l, mlir::Value boxed,

@@ -62,7 +62,7 @@ LogicalResult onnxc::fits(Lowering &l, Value from, Value to,
     return optional && isBoxed(optional.getElement()) ? optional.getElement()
                                                       : type;
   };
-  if (isBoxed(from.getType()) &&
+  if (isBoxed(from.getType()) && isBoxed(to.getType()) &&
       holdAlike(unwrapped(from.getType()), unwrapped(to.getType())))
     return success();
   auto have = dyn_cast<RankedTensorType>(from.getType());
@@ -104,6 +104,33 @@ Value onnxc::ownCopy(Lowering &l, Value tensor) {
       tensor);
 }
 
+/// Whether what a branch yields can be what the If gives: of another rank, it
+/// fails when the branch is taken.
+static LogicalResult canYield(Lowering &l, Value yielded, Value result,
+                              const Twine &what) {
+  auto from = dyn_cast<TensorType>(yielded.getType());
+  auto to = dyn_cast<TensorType>(result.getType());
+  return from && to && from.getElementType() == to.getElementType()
+             ? success()
+             : fits(l, yielded, result, what);
+}
+
+/// What a branch yields in the form of the If's result; null, after a check
+/// that fails, where it has another rank.
+static Value asResult(Lowering &l, Value yielded, Value result) {
+  if (isBoxed(result.getType()))
+    return asBoxed(l, yielded);
+  Value value = l.value(yielded);
+  if (isBoxed(yielded.getType()))
+    return unboxTensor(l, value, result, "what the branch gives");
+  if (l.rank(yielded) == l.rank(result))
+    return value;
+  l.require(Scalars{l.b, l.loc}.integer(l.b.getI1Type(), 0),
+            "the branch gives a tensor of rank {}, where rank {} is needed",
+            {l.index(l.rank(yielded)), l.index(l.rank(result))});
+  return nullptr;
+}
+
 /// A branch that is known to be taken: its nodes stand in the place of the If.
 static LogicalResult takeBranch(Lowering &l, OnnxNode n, Block &branch) {
   if (failed(l.lowerBlock(branch)))
@@ -111,14 +138,28 @@ static LogicalResult takeBranch(Lowering &l, OnnxNode n, Block &branch) {
   for (auto [i, yielded] :
        llvm::enumerate(branch.getTerminator()->getOperands()))
     if (Value result = n.out(i)) {
-      if (failed(fits(l, yielded, result, "output " + Twine(i))))
+      std::string what = ("output " + Twine(i)).str();
+      if (isa<RankedTensorType>(yielded.getType()) &&
+                  isa<RankedTensorType>(result.getType())
+              ? failed(fits(l, yielded, result, what))
+              : failed(canYield(l, yielded, result, what)))
         return failure();
+      Value value = asResult(l, yielded, result);
       if (isBoxed(result.getType()))
-        l.bind(result, l.value(yielded));
+        l.bind(result, value);
       else
-        l.set(result, l.value(yielded));
+        l.set(result, value);
     }
   return success();
+}
+
+/// A tensor of `type` whose dynamic dims are 0.
+static Value nothing(Lowering &l, Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  Dims dims;
+  for (int64_t size : tensor.getShape())
+    dims.push_back(l.attr(ShapedType::isDynamic(size) ? 0 : size));
+  return l.empty(tensor.getElementType(), dims);
 }
 
 /// Lowers a branch to the end of `block`. A result with a destination is
@@ -132,10 +173,12 @@ static LogicalResult lowerBranch(Lowering &l, OnnxNode n, Block &branch,
   SmallVector<Value> yielded;
   for (auto [i, value] : llvm::enumerate(branch.getTerminator()->getOperands()))
     if (n.out(i))
-      yielded.push_back(l.value(value));
+      yielded.push_back(asResult(l, value, n.out(i)));
   for (auto [value, type, destination] :
        llvm::zip_equal(yielded, types, destinations))
-    if (destination)
+    if (!value) // the run does not get here
+      value = destination ? destination : castTo(l, nothing(l, type), type);
+    else if (destination)
       value = writeInto(l, value, destination);
     else if (isa<TensorType>(type))
       value = castTo(l, ownCopy(l, value), type);
@@ -165,8 +208,8 @@ static LogicalResult lowerIf(Lowering &l, OnnxNode n) {
     if (!result)
       continue;
     for (Block *branch : branches)
-      if (failed(fits(l, branch->getTerminator()->getOperand(i), result,
-                      "output " + Twine(i) + " of a branch")))
+      if (failed(canYield(l, branch->getTerminator()->getOperand(i), result,
+                          "output " + Twine(i) + " of a branch")))
         return failure();
     results.push_back(result);
     if (isBoxed(result.getType())) {

@@ -88,12 +88,6 @@ bool onnxc::hasLowering(StringRef operation) {
 static Type loweredType(func::FuncOp function, Type type, const Twine &what) {
   if (isBoxed(type))
     return IndexType::get(function.getContext());
-  if (isa<UnrankedTensorType>(type)) {
-    function.emitError() << what
-                         << " has a rank that is not known when compiling, "
-                            "which is not supported yet";
-    return nullptr;
-  }
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !isLowered(tensor.getElementType())) {
     function.emitError() << what << " has type " << type

@@ -119,6 +119,22 @@ static bool takesStrings(StringRef name) {
          (takesPatterns(name) && !llvm::is_contained(numbers, name));
 }
 
+/// Operators that take or give tensors whose rank only a run tells.
+static bool takesAnyRank(StringRef name) {
+  static constexpr StringLiteral names[] = {"Flatten",
+                                            "If",
+                                            "Optional",
+                                            "OptionalGetElement",
+                                            "OptionalHasElement",
+                                            "Reshape",
+                                            "SequenceAt",
+                                            "SequenceConstruct",
+                                            "SequenceInsert",
+                                            "Shape",
+                                            "Size"};
+  return llvm::is_contained(names, name);
+}
+
 bool onnxc::isUnsigned(Type type) { return type.isUnsignedInteger(); }
 
 RankedTensorType onnxc::tensorType(Type element, ArrayRef<OpFoldResult> dims) {
@@ -250,7 +266,7 @@ std::optional<SmallVector<int64_t>> Lowering::staticShape(Value onnx) const {
 }
 
 Type Lowering::elementType(Value onnx) const {
-  return cast<RankedTensorType>(onnx.getType()).getElementType();
+  return cast<TensorType>(onnx.getType()).getElementType();
 }
 
 Dims Lowering::dims(Value onnx) {
@@ -426,6 +442,10 @@ LogicalResult Lowering::checkTypes(Operation *op) {
   auto check = [&](Value value) -> LogicalResult {
     if (op::isNone(value))
       return success();
+    if (isa<UnrankedTensorType>(value.getType()) &&
+        !takesAnyRank(op::operatorName(op)))
+      return refuse("a tensor whose rank only a run tells is not supported by "
+                    "this operator yet");
     if (isBoxed(value.getType()) && isLoweredBoxed(value.getType()))
       return success();
     auto tensor = dyn_cast<TensorType>(value.getType());
@@ -448,8 +468,6 @@ LogicalResult Lowering::checkTypes(Operation *op) {
       return refuse("element type " + Twine(text) +
                     " is not supported by this operator yet");
     }
-    if (!tensor.hasRank())
-      return refuse("a tensor of unknown rank is not supported yet");
     return success();
   };
   for (Value operand : op->getOperands())

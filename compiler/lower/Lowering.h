@@ -338,8 +338,9 @@ bool isUnsigned(mlir::Type type);
 /// A tensor type with the static dims among `dims`.
 mlir::RankedTensorType tensorType(mlir::Type element,
                                   llvm::ArrayRef<mlir::OpFoldResult> dims);
-/// Whether values of the type are no tensors: they are lowered to the address
-/// of a boxed value (kernel dialect), an index.
+/// Whether values of the type are no tensors, or tensors whose rank only a run
+/// tells: they are lowered to the address of a boxed value (kernel dialect), an
+/// index.
 bool isBoxed(mlir::Type type);
 /// Whether tensors of the element type can be lowered.
 bool isLowered(mlir::Type type);

@@ -15,10 +15,8 @@ static LogicalResult lowerOptional(Lowering &l, OnnxNode n) {
     return failure();
   if (!value)
     l.bind(n.out(), makeValue(l, "none"));
-  else if (isBoxed(value.getType()))
-    l.bind(n.out(), l.value(value));
   else
-    l.bind(n.out(), boxTensor(l, l.value(value), l.elementType(value)));
+    l.bind(n.out(), asBoxed(l, value));
   return success();
 }
 

@@ -1,7 +1,10 @@
 //===- Reshapes.cpp - Reshape and its kin, Transpose, Shape ---------------===//
 
+#include "compiler/lower/BoxedValues.h"
 #include "compiler/lower/Elementwise.h"
 #include "compiler/lower/RunTimeAxes.h"
+#include "dialects/kernel/KernelDialect.h"
+#include "dialects/onnx/NodeLocation.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -10,7 +13,7 @@ using namespace onnxc;
 static LogicalResult reshapeTo(Lowering &l, OnnxNode n, Dims dims) {
   dims = l.preferKnown(n.out(), dims);
   auto source = l.exprs(n.in(0)), target = l.exprs(n.out());
-  Value result = l.reshape(l.value(n.in(0)), dims,
+  Value result = l.reshape(anyElements(l, n.in(0)), dims,
                            source ? *source : ArrayRef<AffineExpr>(),
                            target ? *target : ArrayRef<AffineExpr>());
   if (!result)
@@ -25,7 +28,61 @@ static Value equals(Lowering &l, OpFoldResult x, int64_t value) {
   return s.compare(Comparison::Equal, l.index(x), l.index(value), false);
 }
 
+namespace {
+/// The dims of an operand whose rank may be known in a run only.
+struct SourceDims {
+  Lowering &l;
+  Value boxed; ///< null: `dims` are known
+  Dims dims;
+
+  SourceDims(Lowering &l, Value onnx)
+      : l(l), boxed(isBoxed(onnx.getType()) ? l.value(onnx) : Value()),
+        dims(boxed ? Dims() : l.dims(onnx)) {}
+
+  /// The product of the dims before `axis`, or from there on.
+  OpFoldResult before(int64_t axis) const {
+    return boxed ? extent(l.index(0), l.index(axis))
+                 : l.product(ArrayRef(dims).take_front(axis));
+  }
+  OpFoldResult from(int64_t axis) const {
+    return boxed ? extent(l.index(axis), readValue(l, "rank", boxed))
+                 : l.product(ArrayRef(dims).drop_front(axis));
+  }
+  bool mayHave(size_t axis) const { return boxed || axis < dims.size(); }
+  /// Dim `axis` where `isRead`, an i1 (null: always), holds.
+  OpFoldResult dim(size_t axis, Value isRead = nullptr) const {
+    if (!boxed)
+      return dims[axis];
+    Scalars s{l.b, l.loc};
+    Value at = l.index(static_cast<int64_t>(axis)),
+          rank = readValue(l, "rank", boxed);
+    Value isThere = s.compare(Comparison::Less, at, rank, false);
+    l.require(isRead ? s.logicalOr(isThere, s.logicalNot(isRead)) : isThere,
+              "dim {} is copied from beyond the input's rank, {}", {at, rank});
+    return getAsOpFoldResult(readValue(l, "dim", {boxed, at}));
+  }
+
+private:
+  OpFoldResult extent(Value begin, Value end) const {
+    return getAsOpFoldResult(readValue(l, "extent", {boxed, begin, end}));
+  }
+};
+} // namespace
+
+/// To as many dims as the shape turns out to have.
+static LogicalResult lowerReshapeToAnyRank(Lowering &l, OnnxNode n) {
+  if (l.rank(n.in(1)) != 1)
+    return l.refuse("the shape must have rank 1");
+  l.bind(n.out(), makeValue(l, "reshaped",
+                            {asBoxed(l, n.in(0)), asBoxed(l, n.in(1)),
+                             l.index(n.integer("allowzero", 0) != 0)},
+                            nodeName(n.op->getLoc())));
+  return success();
+}
+
 static LogicalResult lowerReshape(Lowering &l, OnnxNode n) {
+  if (isBoxed(n.out().getType()))
+    return lowerReshapeToAnyRank(l, n);
   Dims known = l.knownDims(n.out());
   if (llvm::all_of(known, [](OpFoldResult dim) { return !!dim; }))
     return reshapeTo(l, n, known);
@@ -33,17 +90,19 @@ static LogicalResult lowerReshape(Lowering &l, OnnxNode n) {
   if (!shape)
     return l.refuse("a shape operand of unknown length is not supported yet");
   bool allowZero = n.integer("allowzero", 0);
-  Dims source = l.dims(n.in(0)), dims;
+  SourceDims source(l, n.in(0));
+  Dims dims;
   Scalars s{l.b, l.loc};
   for (auto [i, element] : llvm::enumerate(*shape)) {
     auto constant = getConstantIntValue(element);
     if (constant && *constant == 0 && !allowZero) {
-      if (i >= source.size())
+      if (!source.mayHave(i))
         return l.refuse("a dim is copied from beyond the input's rank");
-      dims.push_back(source[i]);
-    } else if (!constant && !allowZero && i < source.size()) {
+      dims.push_back(source.dim(i));
+    } else if (!constant && !allowZero && source.mayHave(i)) {
+      Value isCopied = equals(l, element, 0);
       dims.push_back(getAsOpFoldResult(s.select(
-          equals(l, element, 0), l.index(source[i]), l.index(element))));
+          isCopied, l.index(source.dim(i, isCopied)), l.index(element))));
     } else {
       dims.push_back(element);
     }
@@ -59,7 +118,7 @@ static LogicalResult lowerReshape(Lowering &l, OnnxNode n) {
                          : getAsOpFoldResult(s.select(
                                equals(l, dim, -1), l.index(1), l.index(dim))));
   }
-  OpFoldResult rest = l.floorDiv(l.product(source), others);
+  OpFoldResult rest = l.floorDiv(source.from(0), others);
   for (OpFoldResult &dim : dims) {
     auto constant = getConstantIntValue(dim);
     if (constant)
@@ -73,15 +132,22 @@ static LogicalResult lowerReshape(Lowering &l, OnnxNode n) {
 }
 
 static LogicalResult lowerFlatten(Lowering &l, OnnxNode n) {
-  int64_t rank = l.rank(n.in(0)), axis = n.integer("axis", 1);
-  if (axis < -rank || axis > rank)
-    return l.refuse("axis is out of range");
-  if (axis < 0)
-    axis += rank;
-  Dims source = l.dims(n.in(0));
-  return reshapeTo(l, n,
-                   {l.product(ArrayRef(source).take_front(axis)),
-                    l.product(ArrayRef(source).drop_front(axis))});
+  int64_t axis = n.integer("axis", 1);
+  SourceDims source(l, n.in(0));
+  if (source.boxed) {
+    if (axis < 0)
+      return l.refuse("a negative axis of a tensor whose rank only a run tells "
+                      "is not supported yet");
+    l.requireAtLeast(getAsOpFoldResult(readValue(l, "rank", source.boxed)),
+                     axis, "the input's rank");
+  } else {
+    int64_t rank = l.rank(n.in(0));
+    if (axis < -rank || axis > rank)
+      return l.refuse("axis is out of range");
+    if (axis < 0)
+      axis += rank;
+  }
+  return reshapeTo(l, n, {source.before(axis), source.from(axis)});
 }
 
 /// Squeeze along axes that only a run tells; the result's rank is known.
@@ -210,7 +276,28 @@ static LogicalResult lowerTranspose(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// The Shape of a tensor whose rank only a run tells.
+static LogicalResult lowerShapeOfAnyRank(Lowering &l, OnnxNode n) {
+  Value boxed = l.value(n.in(0)), rank = readValue(l, "rank", boxed);
+  auto place = [&](int64_t axis) {
+    OpFoldResult size = getAsOpFoldResult(rank);
+    return axis < 0 ? l.max(l.add(size, l.attr(axis)), l.attr(0))
+                    : l.min(l.attr(axis), size);
+  };
+  OpFoldResult start = place(n.integer("start", 0));
+  OpFoldResult end = n.has("end") ? place(n.integer("end", 0))
+                                  : OpFoldResult(getAsOpFoldResult(rank));
+  auto type = RankedTensorType::get({ShapedType::kDynamic}, l.b.getI64Type());
+  Value dims = kernel::UnboxOp::create(l.b, l.loc, type,
+                                       makeValue(l, "dims", boxed), rank);
+  OpFoldResult count = l.max(l.sub(end, start), l.attr(0));
+  l.set(n.out(), l.slice(dims, {start}, {count}, {l.attr(1)}));
+  return success();
+}
+
 static LogicalResult lowerShape(Lowering &l, OnnxNode n) {
+  if (isBoxed(n.in(0).getType()))
+    return lowerShapeOfAnyRank(l, n);
   int64_t rank = l.rank(n.in(0));
   auto clamp = [&](int64_t value) {
     return std::clamp<int64_t>(value < 0 ? value + rank : value, 0, rank);
@@ -231,7 +318,7 @@ static LogicalResult lowerShape(Lowering &l, OnnxNode n) {
 static LogicalResult lowerSize(Lowering &l, OnnxNode n) {
   Scalars s{l.b, l.loc};
   Value size =
-      s.fromIndex(l.index(l.product(l.dims(n.in(0)))), l.b.getI64Type());
+      s.fromIndex(l.index(SourceDims(l, n.in(0)).from(0)), l.b.getI64Type());
   l.set(n.out(),
         tensor::FromElementsOp::create(
             l.b, l.loc, RankedTensorType::get({}, l.b.getI64Type()), size));

@@ -20,8 +20,7 @@ static LogicalResult lowerConstruct(Lowering &l, OnnxNode n) {
     if (failed(canHold(l, n.out().getType(), tensor)))
       return failure();
   for (Value tensor : n.present())
-    sequence = appended(l, sequence,
-                        boxTensor(l, l.value(tensor), l.elementType(tensor)));
+    sequence = appended(l, sequence, asBoxed(l, tensor));
   l.bind(n.out(), sequence);
   return success();
 }
@@ -58,8 +57,7 @@ static LogicalResult lowerInsert(Lowering &l, OnnxNode n) {
   Value at = position(l, n, 2, readValue(l, "length", sequence), 1);
   if (!at)
     return failure();
-  Value element = boxTensor(l, l.value(tensor), l.elementType(tensor));
-  l.bind(n.out(), makeValue(l, "insert", {sequence, element, at}));
+  l.bind(n.out(), makeValue(l, "insert", {sequence, asBoxed(l, tensor), at}));
   return success();
 }
 
@@ -86,7 +84,10 @@ static LogicalResult lowerAt(Lowering &l, OnnxNode n) {
   if (!at)
     return failure();
   Value element = readValue(l, "at", {sequence, at});
-  l.set(n.out(), unboxTensor(l, element, n.out(), "the element"));
+  if (isBoxed(n.out().getType()))
+    l.bind(n.out(), element);
+  else
+    l.set(n.out(), unboxTensor(l, element, n.out(), "the element"));
   return success();
 }
 

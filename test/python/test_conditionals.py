@@ -119,7 +119,6 @@ def test_condition_of_one_element(agree, compiled) -> None:
 @pytest.mark.parametrize(
     ("branch", "reason"),
     [
-        ("(float[2] q) { q = Unsqueeze(x, axes) }", "rank"),
         ("(int64[2] q) { q = Cast <to = 7> (x) }", "type"),
     ],
 )

@@ -214,18 +214,6 @@ def test_elements_that_do_not_fit(compiled) -> None:
         session.run(None, {"s": []})
 
 
-def test_elements_of_several_ranks_are_refused(compiled) -> None:
-    model = parse("""
-    g (float[N] x, float[M, N] y, int64 i) => (int64 z) {
-      s = SequenceConstruct(x, y)
-      e = SequenceAt(s, i)
-      z = Size(e)
-    }
-    """)
-    with pytest.raises(onnxc.CompileError, match=r"'e' \(SequenceAt.*unknown rank"):
-        compiled(model)
-
-
 @pytest.mark.parametrize(
     ("graph", "reason"),
     [

@@ -89,6 +89,70 @@ const onnxc_value *onnxc_shell_value_shaped(onnxc_frame *frame, int64_t tensor,
   return result;
 }
 
+const onnxc_value *onnxc_shell_value_dims(onnxc_frame *frame, int64_t tensor) {
+  const onnxc_value *of = value_at(tensor);
+  onnxc_value result = {.kind = ONNXC_KIND_TENSOR, .rank = 1};
+  result.elem_type = ONNXC_INT64;
+  result.dims[0] = of->rank;
+  result.bytes = (size_t)of->rank * sizeof(int64_t);
+  result.data = (void *)(uintptr_t)of->dims;
+  return copy_of(frame, &result);
+}
+
+/* Ends a run in which the elements of `tensor` do not fit the dims given. */
+static const onnxc_value *misshapen(onnxc_frame *frame, int64_t name,
+                                    const onnxc_value *tensor,
+                                    const char *reason) {
+  onnxc_error unused, *error = frame->error ? frame->error : &unused;
+  onnxc_line line = onnxc_line_begin(error, ONNXC_MODEL_RUNTIME_ERROR);
+  onnxc_line_text(&line, "node '");
+  onnxc_line_text(&line, (const char *)(uintptr_t)name);
+  onnxc_line_text(&line, "' (Reshape): ");
+  onnxc_line_value(&line, tensor);
+  onnxc_line_text(&line, reason);
+  frame->status = ONNXC_MODEL_RUNTIME_ERROR;
+  return NULL;
+}
+
+const onnxc_value *onnxc_shell_value_reshaped(onnxc_frame *frame, int64_t name,
+                                              int64_t tensor, int64_t shape,
+                                              int64_t allows_zero) {
+  const onnxc_value *from = value_at(tensor), *list = value_at(shape);
+  const int64_t *wanted = list->data;
+  onnxc_value *to = copy_of(frame, from);
+  if (!to)
+    return NULL;
+  to->rank = list->dims[0];
+  if (to->rank > ONNXC_MAX_RANK)
+    return misshapen(frame, name, from, " cannot have so many dims");
+  int64_t inferred = -1;
+  for (int64_t i = 0; i < to->rank; ++i) {
+    to->dims[i] = wanted[i];
+    if (wanted[i] == 0 && !allows_zero) {
+      if (i >= from->rank)
+        return misshapen(frame, name, from, " has no dim where the shape is 0");
+      to->dims[i] = from->dims[i];
+    } else if (wanted[i] == -1 && inferred < 0) {
+      inferred = i;
+      to->dims[i] = 1;
+    } else if (wanted[i] < 0) {
+      return misshapen(frame, name, from, " cannot have a negative dim");
+    }
+  }
+  int64_t bytes = onnxc_tensor_bytes(to->elem_type, to->rank, to->dims);
+  int64_t have = onnxc_shell_value_extent(frame, tensor, 0, from->rank);
+  int64_t others = bytes < 0 ? -1
+                             : onnxc_shell_value_extent(
+                                   frame, (int64_t)(uintptr_t)to, 0, to->rank);
+  if (inferred >= 0 && others > 0 && have % others == 0) {
+    to->dims[inferred] = have / others;
+    others = have;
+  }
+  return others == have ? to
+                        : misshapen(frame, name, from,
+                                    " has other elements than the shape");
+}
+
 const onnxc_value *onnxc_shell_value_sequence(onnxc_frame *frame) {
   return new_sequence(frame, 0, 0);
 }
@@ -201,6 +265,16 @@ int64_t onnxc_shell_value_at(onnxc_frame *frame, int64_t sequence,
 int64_t onnxc_shell_value_rank(onnxc_frame *frame, int64_t tensor) {
   (void)frame;
   return value_at(tensor)->rank;
+}
+
+int64_t onnxc_shell_value_extent(onnxc_frame *frame, int64_t tensor,
+                                 int64_t begin, int64_t end) {
+  (void)frame;
+  const onnxc_value *of = value_at(tensor);
+  int64_t extent = 1;
+  for (int64_t i = begin; i < end && i < of->rank; ++i)
+    extent *= of->dims[i];
+  return extent;
 }
 
 int64_t onnxc_shell_value_dim(onnxc_frame *frame, int64_t tensor,

@@ -89,6 +89,13 @@ const onnxc_value *onnxc_shell_value_output(onnxc_frame *frame, int64_t index,
 /* The memory of a tensor as one of the dims that another, of int64, lists. */
 const onnxc_value *onnxc_shell_value_shaped(onnxc_frame *frame, int64_t tensor,
                                             int64_t dims, int64_t elem_type);
+/* The dims of a tensor as a tensor of int64. */
+const onnxc_value *onnxc_shell_value_dims(onnxc_frame *frame, int64_t tensor);
+/* Reshape, with the operator's meaning of -1 and, unless `allows_zero`, of 0 in
+ * the shape; `name` (of the node) is for messages. */
+const onnxc_value *onnxc_shell_value_reshaped(onnxc_frame *frame, int64_t name,
+                                              int64_t tensor, int64_t shape,
+                                              int64_t allows_zero);
 const onnxc_value *onnxc_shell_value_sequence(onnxc_frame *frame);
 const onnxc_value *onnxc_shell_value_insert(onnxc_frame *frame,
                                             int64_t sequence, int64_t element,
@@ -114,6 +121,10 @@ int64_t onnxc_shell_value_length(onnxc_frame *frame, int64_t sequence);
 int64_t onnxc_shell_value_at(onnxc_frame *frame, int64_t sequence,
                              int64_t position);
 int64_t onnxc_shell_value_rank(onnxc_frame *frame, int64_t tensor);
+/* The product of the dims from `begin` on to before `end`, which may lie beyond
+ * the rank. */
+int64_t onnxc_shell_value_extent(onnxc_frame *frame, int64_t tensor,
+                                 int64_t begin, int64_t end);
 int64_t onnxc_shell_value_dim(onnxc_frame *frame, int64_t tensor, int64_t axis);
 /* The addresses of `count` texts that lie one behind the other; NULL: no
  * memory. */

@@ -15,8 +15,10 @@ static void passElements(ShapeContext &shape) {
 
 static LogicalResult shapeOf(ShapeContext &shape) {
   auto data = shape.dims(0);
-  if (!data)
+  if (!data) {
+    shape.setDims(0, {Expr()});
     return success();
+  }
   int64_t rank = data->size();
   auto clamp = [&](int64_t value) {
     return std::clamp<int64_t>(value < 0 ? value + rank : value, 0, rank);
@@ -121,8 +123,10 @@ static LogicalResult reshape(ShapeContext &shape) {
 
 static LogicalResult flatten(ShapeContext &shape) {
   auto data = shape.dims(0);
-  if (!data)
+  if (!data) {
+    shape.setDims(0, {Expr(), Expr()});
     return success();
+  }
   int64_t rank = data->size(), axis = shape.integer("axis", 1);
   if (axis < -rank || axis > rank)
     return shape.error("axis " + Twine(axis) + " is out of range for rank " +

@@ -1,0 +1,93 @@
+"""Tensors whose rank only a run tells, against ONNX Runtime: of branches, of sequences, and inputs."""
+
+import numpy as np
+import onnxc
+import pytest
+from small_models import parse
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3) - 2
+YES, NO = np.array(True), np.array(False)
+
+# `float[]` has no shape, `float` is a scalar.
+BRANCHES = """
+  y = If (c) <
+    then_branch = t () => (float[] p) { p = Relu(x) },
+    else_branch = e () => (float[] q) { q = ReduceSum <keepdims = 0> (x) }>
+"""
+
+
+def test_branches_as_outputs(agree) -> None:
+    """And what reads them whatever their rank is."""
+    model = parse(f"""
+    g (bool c, float[N, M] x, int64[K] dims) => (
+      float[] y, int64[R] shape, int64[T] tail, int64 size, float[L] flat, float[A, B] matrix, float[] reshaped
+    ) {{
+      {BRANCHES}
+      shape = Shape(y)
+      tail = Shape <start = -1> (y)
+      size = Size(y)
+      all = Constant <value = int64[1] {{-1}}> ()
+      flat = Reshape(y, all)
+      matrix = Flatten <axis = 0> (y)
+      reshaped = Reshape(y, dims)
+    }}
+    """)
+    feeds = [(YES, [3, 2]), (YES, [-1]), (YES, [0, 1, -1]), (NO, [1, 1, 1]), (NO, [])]
+    agree(model, *({"c": c, "x": X, "dims": np.array(dims, np.int64)} for c, dims in feeds))
+
+
+def test_a_reader_tells_the_rank(agree, compiled) -> None:
+    """The other branch fails when it is taken, as it does in ONNX Runtime."""
+    model = parse(
+        f"g (bool c, float[N, M] x) => (float[A, B] z) {{ {BRANCHES} w = Exp(y) z = Transpose<perm = [1, 0]>(w) }}"
+    )
+    agree(model, {"c": YES, "x": X})
+    with pytest.raises(Exception, match=r"'y' \(If\): the branch gives a tensor of rank 0, where rank 2 is needed"):
+        onnxc.InferenceSession(compiled(model)).run(None, {"c": NO, "x": X})
+
+
+def test_reshapes_that_do_not_fit(compiled) -> None:
+    model = parse("g (float[N] x, int64[K] dims) => (float[] y) { y = Reshape(x, dims) }")
+    session = onnxc.InferenceSession(compiled(model))
+    for dims, reason in (
+        ([4], "other elements than the shape"),
+        ([-1, 4], "other elements than the shape"),
+        ([-1, 0], "no dim where the shape is 0"),
+        ([-2, 3], "negative dim"),
+        ([-1, -1], "negative dim"),
+        ([1] * 17, "so many dims"),
+        ([1 << 62, 1 << 62], "other elements than the shape"),
+    ):
+        with pytest.raises(Exception, match=rf"'y' \(Reshape\): .*{reason}"):
+            session.run(None, {"x": X.ravel(), "dims": np.array(dims)})
+
+
+def test_elements_of_several_ranks(agree) -> None:
+    model = parse("""
+    g (float[N] x, float[M, N] y, int64 i) => (float[] e, int64 size, float[] again) {
+      s = SequenceConstruct(x, y)
+      e = SequenceAt(s, i)
+      size = Size(e)
+      zero = Constant <value = int64 {0}> ()
+      more = SequenceInsert(s, e, zero)
+      again = SequenceAt(more, zero)
+    }
+    """)
+    agree(model, *({"x": X[0], "y": X, "i": np.array(i)} for i in (0, 1, -1)))
+
+
+def test_inputs_of_any_rank(agree) -> None:
+    model = parse("""
+    g (float[] x) => (int64[R] shape, float[L] flat, float[] same) {
+      shape = Shape(x)
+      all = Constant <value = int64[1] {-1}> ()
+      flat = Reshape(x, all)
+      same = Reshape(flat, shape)
+    }
+    """)
+    agree(model, *({"x": x} for x in (X, X[0], np.array(3, np.float32), X[:0], X.reshape(1, 2, 1, 3))))
+
+
+def test_the_rest_is_refused(compiled) -> None:
+    with pytest.raises(onnxc.CompileError, match=r"'y' \(Softmax, opset 18\): a tensor whose rank only a run tells"):
+        compiled(parse("g (float[] x) => (float[] y) { y = Softmax(x) }"))
