@@ -71,7 +71,7 @@ std::optional<int64_t> ForestTables::scannedLevels() const {
     if (tree.order.size() > UINT16_MAX)
       return std::nullopt;
     auto depth = static_cast<double>(tree.depth);
-    walk += 0.3 + 0.8 * depth;
+    walk += 1.0 + 0.8 * std::max(depth - 3, 0.0);
     auto scan = [&](int64_t levels) {
       Top top = topOf(forest, tree, levels);
       double cost = 0.3;

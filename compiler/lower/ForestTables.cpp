@@ -123,14 +123,16 @@ std::optional<SmallVector<Value>> ForestTables::walkTables() {
   std::vector<std::array<uint64_t, 3>> nodes; // word, column, distance
   SmallVector<int32_t> roots;
   bool hasList = width > 1;
-  uint64_t farthest = columns.size();
+  // Behind the last; where no node compares there is one column, too.
+  uint64_t leafColumn = std::max<size_t>(columns.size(), 1);
+  uint64_t farthest = leafColumn;
   auto leafWord = [&](int64_t number) {
     return hasList ? static_cast<uint64_t>(number * width)
                    : bits(weights[number]);
   };
   int64_t filling = llvm::alignTo(trees.size(), walksAtATime) - trees.size();
   if (filling) {
-    nodes.push_back({leafWord(forest.leafBegin.size() - 1), columns.size(), 0});
+    nodes.push_back({leafWord(forest.leafBegin.size() - 1), leafColumn, 0});
     for (int64_t i = 0; i < filling; ++i)
       roots.append({0, 0, 0});
   }
@@ -145,7 +147,7 @@ std::optional<SmallVector<Value>> ForestTables::walkTables() {
     for (; !level.empty(); level = std::exchange(next, {}))
       for (int32_t node : level) {
         if (node < 0) {
-          nodes[at++] = {leafWord(~node), columns.size(), 0};
+          nodes[at++] = {leafWord(~node), leafColumn, 0};
           continue;
         }
         uint64_t distance = nodes.size() - at;
