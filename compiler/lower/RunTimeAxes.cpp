@@ -103,27 +103,75 @@ SmallVector<Value> RunTimeReduction::place(OpBuilder &b, Location loc,
   return where;
 }
 
-Value RunTimeReduction::reduce(
-    Value tensor, TypedAttr start,
-    function_ref<Value(OpBuilder &, Value, Value)> combine) {
-  SmallVector<Value> low, high, step;
-  for (OpFoldResult dim : dims) {
-    low.push_back(l.index(0));
-    high.push_back(l.index(dim));
-    step.push_back(l.index(1));
+Dims RunTimeReduction::groups(bool lastIsReduced) {
+  Scalars s{l.b, l.loc};
+  Type index = l.b.getIndexType();
+  auto rank = static_cast<int64_t>(dims.size());
+  SmallVector<Value> sizes(rank, s.integer(index, 1));
+  // From the last axis on, whose kind is that of the last group: an axis of the
+  // other kind begins the group before.
+  Value group = s.integer(index, rank - 1);
+  Value inReduced = s.integer(l.b.getI1Type(), lastIsReduced);
+  for (int64_t axis = rank; axis-- > 0;) {
+    Value reduced = isReduced[axis];
+    Value isOther =
+        arith::XOrIOp::create(l.b, l.loc, reduced, inReduced).getResult();
+    group = s.select(isOther, s.sub(group, s.integer(index, 1)), group);
+    inReduced = reduced;
+    for (int64_t i = 0; i < rank; ++i) {
+      Value here =
+          s.compare(Comparison::Equal, group, s.integer(index, i), false);
+      sizes[i] = s.select(here, s.mul(sizes[i], l.index(dims[axis])), sizes[i]);
+    }
   }
-  auto body = [&](OpBuilder &nested, Location loc, ValueRange at,
-                  ValueRange state) -> scf::ValueVector {
-    SmallVector<Value> where = place(nested, loc, at);
-    Value x = tensor::ExtractOp::create(nested, loc, tensor, at);
-    Value sum = tensor::ExtractOp::create(nested, loc, state[0], where);
-    return {tensor::InsertOp::create(nested, loc, combine(nested, sum, x),
-                                     state[0], where)};
-  };
+  return llvm::map_to_vector(
+      sizes, [](Value size) { return getAsOpFoldResult(size); });
+}
+
+Value RunTimeReduction::reduceGroups(Value tensor, Value init,
+                                     bool lastIsReduced, Combine combine) {
+  Dims sizes = groups(lastIsReduced), left;
+  auto rank = static_cast<unsigned>(sizes.size());
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  SmallVector<AffineExpr> exprs;
+  for (unsigned group = 0; group < rank; ++group) {
+    if (((rank - 1 - group) % 2 == 0) == lastIsReduced) {
+      iterators[group] = utils::IteratorType::reduction;
+      continue;
+    }
+    exprs.push_back(l.b.getAffineDimExpr(group));
+    left.push_back(sizes[group]);
+  }
+  Value result = l.generic(
+      l.reshape(init, left), AffineMap::get(rank, 0, exprs, l.b.getContext()),
+      {{l.reshape(tensor, sizes), l.b.getMultiDimIdentityMap(rank)}}, iterators,
+      [&](OpBuilder &nested, ValueRange in) {
+        return combine(nested, in[1], in[0]);
+      });
+  return l.reshape(result, kept);
+}
+
+Value RunTimeReduction::reduce(Value tensor, TypedAttr start, Combine combine) {
   Value init = l.filled(start.getType(), kept, start);
-  if (dims.empty())
-    return body(l.b, l.loc, {}, init)[0];
-  return scf::buildLoopNest(l.b, l.loc, low, high, step, init, body).results[0];
+  if (dims.empty()) {
+    Value x = tensor::ExtractOp::create(l.b, l.loc, tensor, ValueRange());
+    Value from = tensor::ExtractOp::create(l.b, l.loc, init, ValueRange());
+    return tensor::InsertOp::create(l.b, l.loc, combine(l.b, from, x), init,
+                                    ValueRange());
+  }
+  auto branch = [&](bool lastIsReduced) {
+    return [&, lastIsReduced](OpBuilder &nested, Location loc) {
+      OpBuilder::InsertionGuard guard(l.b);
+      l.b.setInsertionPoint(nested.getInsertionBlock(),
+                            nested.getInsertionPoint());
+      Value result = reduceGroups(tensor, init, lastIsReduced, combine);
+      scf::YieldOp::create(l.b, loc, result);
+    };
+  };
+  return scf::IfOp::create(l.b, l.loc, isReduced.back(), branch(true),
+                           branch(false))
+      .getResult(0);
 }
 
 Value RunTimeReduction::withReduced(Value tensor, Value reduced,

@@ -28,13 +28,18 @@ Dims dimsWithout(Lowering &l, llvm::ArrayRef<mlir::OpFoldResult> dims,
 /// rank, with 1 for each axis that is reduced.
 class RunTimeReduction {
 public:
+  /// (builder, accumulator, element)
+  using Combine = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value,
+                                                 mlir::Value)>;
+
   /// Of operand 0 along the axes in operand 1.
   RunTimeReduction(Lowering &l, OnnxNode n);
 
+  /// Neighbouring axes that are reduced are one, and so are those that stay:
+  /// what remains alternates, and one of two loop nests fits, that which ends
+  /// with a reduction or that which does not. Both are vectorized.
   mlir::Value reduce(mlir::Value tensor, mlir::TypedAttr start,
-                     llvm::function_ref<mlir::Value(mlir::OpBuilder &,
-                                                    mlir::Value, mlir::Value)>
-                         combine);
+                     Combine combine);
   /// Element-wise over `tensor` and a result of `reduce`, repeated.
   mlir::Value withReduced(mlir::Value tensor, mlir::Value reduced,
                           BodyFunction body);
@@ -44,6 +49,11 @@ public:
   mlir::Value drop(mlir::Value reduced, int64_t rank);
 
 private:
+  /// The sizes of as many groups of axes as there are axes, alternately kept
+  /// and reduced, so that the last is of the given kind; many may be 1.
+  Dims groups(bool lastIsReduced);
+  mlir::Value reduceGroups(mlir::Value tensor, mlir::Value init,
+                           bool lastIsReduced, Combine combine);
   /// Where the element of a result is that belongs to one of the input.
   llvm::SmallVector<mlir::Value> place(mlir::OpBuilder &b, mlir::Location loc,
                                        mlir::ValueRange at) const;

@@ -58,6 +58,30 @@ def test_reductions(compiled) -> None:
             session.run(None, good | bad)
 
 
+@pytest.mark.parametrize("shape", [(), (37,), (150, 70), (9, 33, 40), (3, 18, 5, 21), (2, 3, 4, 5, 6), (2, 0, 3)])
+def test_any_axes(compiled, shape) -> None:
+    """All sets of axes, of tensors longer than a vector."""
+    operators = ("ReduceSum", "ReduceMax", "ReduceSumSquare", "ReduceL1")
+    nodes = [helper.make_node(operator, ["x", "axes"], [operator]) for operator in operators]
+    inputs = [("x", FLOAT, [None] * len(shape)), ("axes", INT64, ["K"])]
+    outputs = [(operator, FLOAT, [None] * len(shape)) for operator in operators]
+    session = onnxc.InferenceSession(compiled(make_model(nodes, inputs, outputs)))
+    x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    for chosen in range(2 ** len(shape)):
+        axes = tuple(axis for axis in range(len(shape)) if chosen >> axis & 1)
+        every = axes or tuple(range(len(shape)))
+        results = session.run(None, {"x": x, "axes": np.array(axes, np.int64)})
+        wanted = (
+            x.sum(every, keepdims=True),
+            x.max(every, keepdims=True, initial=-np.inf),
+            (x * x).sum(every, keepdims=True),
+            abs(x).sum(every, keepdims=True),
+        )
+        for ours, want in zip(results, wanted, strict=True):
+            assert ours.shape == want.shape
+            np.testing.assert_allclose(ours, want, 1e-5, 1e-4)
+
+
 def test_squeeze_and_unsqueeze(compiled) -> None:
     nodes = [
         helper.make_node("Squeeze", ["x", "gone"], ["squeezed"]),
