@@ -281,40 +281,59 @@ static LogicalResult lowerMelWeightMatrix(Lowering &l, OnnxNode n) {
   l.requireAtLeast(rate, 1, "sample_rate");
   dims = l.preferKnown(n.out(), dims);
   l.requireAllocatable(dims);
+  // The bins where triangles begin, peak and end: each at its neighbours'
+  // peaks.
+  Value corners =
+      l.pull(wide, {l.add(dims[1], l.attr(2))},
+             [&](OpBuilder &nested, ArrayRef<Value> at) {
+               Scalars s{nested, l.loc};
+               Value mel = s.add(s.mul(s.fromIndex(at[0], wide), step), low);
+               Value power =
+                   s.exp(s.mul(mel, s.constant(wide, std::log(10.0) / 2595)));
+               Value hertz = s.mul(s.sub(power, s.constant(wide, 1)),
+                                   s.constant(wide, 700));
+               return s.floor(s.div(s.mul(hertz, points), samples, false));
+             });
+  auto shifted = [&](Value list, int64_t offset, OpFoldResult count) {
+    return l.slice(list, {l.attr(offset)}, {count}, {l.attr(1)});
+  };
+  OpFoldResult slopeCount = l.add(dims[1], l.attr(1));
+  Value slopes = l.mapSame(
+      wide, {shifted(corners, 0, slopeCount), shifted(corners, 1, slopeCount)},
+      [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Value one = s.constant(wide, 1);
+        Value width = s.max(s.sub(in[1], in[0]), one, false);
+        return s.div(one, width, false);
+      });
+  SmallVector<MappedOperand> operands;
+  for (auto [list, offset] :
+       {std::pair(corners, 0), std::pair(corners, 1), std::pair(corners, 2),
+        std::pair(slopes, 0), std::pair(slopes, 1)})
+    operands.push_back({shifted(list, offset, dims[1]),
+                        AffineMap::get(2, 0, l.b.getAffineDimExpr(1))});
   l.set(n.out(),
-        l.pull(element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) {
+        l.map(element, dims, operands, [&](OpBuilder &nested, ValueRange in) {
           Scalars s{nested, l.loc};
-          auto number = [&](double value) { return s.constant(wide, value); };
-          Value bin = s.fromIndex(at[0], wide), band = s.fromIndex(at[1], wide);
-          // The bins where the triangle begins, peaks and ends.
-          auto corner = [&](double offset) {
-            Value mel = s.add(s.mul(s.add(band, number(offset)), step), low);
-            Value hertz =
-                s.mul(s.sub(s.exp(s.mul(mel, number(std::log(10.0) / 2595))),
-                            number(1)),
-                      number(700));
-            return s.floor(s.div(s.mul(hertz, points), samples, false));
-          };
-          Value first = corner(0), peak = corner(1), last = corner(2);
+          Value first = in[0], peak = in[1], last = in[2];
+          Value bin =
+              s.fromIndex(linalg::IndexOp::create(nested, l.loc, 0), wide);
+          Value zero = s.constant(wide, 0), one = s.constant(wide, 1);
           auto compare = [&](Comparison kind, Value x, Value y) {
             return s.compare(kind, x, y, false);
           };
-          auto ratio = [&](Value part, Value whole) {
-            return s.div(part, s.max(whole, number(1), false), false);
-          };
-          Value rising =
-              s.logicalAnd(compare(Comparison::GreaterOrEqual, bin, first),
-                           compare(Comparison::LessOrEqual, bin, peak));
-          Value falling =
+          Value isFalling =
               s.logicalAnd(compare(Comparison::GreaterOrEqual, bin, peak),
                            compare(Comparison::Less, bin, last));
-          Value up =
-              s.select(compare(Comparison::Equal, first, peak), number(1),
-                       ratio(s.sub(bin, first), s.sub(peak, first)));
-          Value down = ratio(s.sub(last, bin), s.sub(last, peak));
-          Value weight =
-              s.select(falling, down, s.select(rising, up, number(0)));
-          return s.convert(weight, wide, type);
+          Value isRising =
+              s.logicalAnd(compare(Comparison::GreaterOrEqual, bin, first),
+                           compare(Comparison::LessOrEqual, bin, peak));
+          Value up = s.select(compare(Comparison::Equal, first, peak), one,
+                              s.sub(bin, first));
+          Value part = s.select(isFalling, s.sub(last, bin),
+                                s.select(isRising, up, zero));
+          return s.convert(s.mul(part, s.select(isFalling, in[4], in[3])), wide,
+                           type);
         }));
   return success();
 }
