@@ -4,74 +4,119 @@
 #include "compiler/lower/Elementwise.h"
 #include "compiler/lower/Strings.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace onnxc;
 
+/// With more places in a block, code for each would be much.
+static constexpr int64_t mostUnrolledPlaces = 64;
+
 namespace {
-/// How blocks lie on an image.
-struct Blocks {
-  SmallVector<int64_t> dilations, strides, pads;
-  OpFoldResult places;              ///< in a block
-  SmallVector<Value> sizes, counts; ///< of a block, of the blocks; in each dim
+/// One spatial dim.
+struct Col2ImDim {
+  OpFoldResult image, count; ///< its size, and how many blocks there are
+  int64_t dilation, stride, pad;
+};
+
+/// Where the blocks that have a place inside the image put it.
+struct Reach {
+  OpFoldResult firstBlock, firstPixel, count;
 };
 } // namespace
 
-/// Each pixel sums, over the places in a block, the one column (if any) whose
-/// block has that place there.
-/// `tensor` is [batch, channels, places, columns].
-static Value sumBlocks(Lowering &l, const Blocks &blocks, Value tensor,
-                       Type compute, ArrayRef<OpFoldResult> dims) {
-  // Tells how many places there are; its elements are not used.
-  Value extent = l.empty(l.b.getI8Type(), {blocks.places});
-  unsigned loops = dims.size() + 1;
-  SmallVector<utils::IteratorType> iterators(loops,
-                                             utils::IteratorType::parallel);
-  iterators.back() = utils::IteratorType::reduction;
-  MLIRContext *context = l.b.getContext();
-  return l.generic(
-      l.filled(compute, dims, numberAttr(compute, 0)),
-      AffineMap::getMultiDimIdentityMap(loops, context).dropResult(loops - 1),
-      {{extent,
-        AffineMap::get(loops, 0, l.b.getAffineDimExpr(loops - 1), context)}},
-      iterators, [&](OpBuilder &nested, ValueRange in) {
+static Reach reachOf(Lowering &l, const Col2ImDim &dim, OpFoldResult place) {
+  // Block b puts it at b * stride - behind.
+  OpFoldResult behind =
+      l.sub(l.attr(dim.pad), l.mul(place, l.attr(dim.dilation)));
+  OpFoldResult stride = l.attr(dim.stride), zero = l.attr(0);
+  OpFoldResult first = l.max(l.ceilDiv(behind, stride), zero);
+  OpFoldResult end =
+      l.min(l.ceilDiv(l.add(dim.image, behind), stride), dim.count);
+  OpFoldResult pixel = l.max(l.sub(l.mul(first, stride), behind), zero);
+  return {first, pixel, l.max(l.sub(end, first), zero)};
+}
+
+/// `image` [N, C, spatial...] with what the blocks have at the place with the
+/// given position `at` in the block, element `place` of dim 2 of `blocks`
+/// [N, C, places, numbers of blocks...], added.
+static Value addPlace(Lowering &l, Value image, Value blocks,
+                      ArrayRef<Col2ImDim> spatial, OpFoldResult place,
+                      ArrayRef<OpFoldResult> at) {
+  Dims size = l.sizes(image), from{l.attr(0), l.attr(0), place};
+  Dims to{l.attr(0), l.attr(0)}, steps{l.attr(1), l.attr(1)};
+  for (auto [d, dim] : llvm::enumerate(spatial)) {
+    Reach reach = reachOf(l, dim, at[d]);
+    if (getConstantIntValue(reach.count) == 0)
+      return image;
+    from.push_back(reach.firstBlock);
+    to.push_back(reach.firstPixel);
+    steps.push_back(l.attr(dim.stride));
+    size[2 + d] = reach.count;
+  }
+  unsigned rank = size.size();
+  Dims sourceSize = size, ones(rank + 1, l.attr(1));
+  sourceSize.insert(sourceSize.begin() + 2, l.attr(1));
+  SmallVector<AffineExpr> exprs;
+  for (unsigned d = 0; d < rank; ++d)
+    exprs.push_back(l.b.getAffineDimExpr(d));
+  exprs.insert(exprs.begin() + 2, l.b.getAffineConstantExpr(0));
+  Value sum = l.generic(
+      l.slice(image, to, size, steps), l.b.getMultiDimIdentityMap(rank),
+      {{l.slice(blocks, from, sourceSize, ones),
+        AffineMap::get(rank, 0, exprs, l.b.getContext())}},
+      SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+      [&](OpBuilder &nested, ValueRange in) {
         Scalars s{nested, l.loc};
-        Type index = nested.getIndexType();
-        auto loop = [&](unsigned dim) -> Value {
-          return linalg::IndexOp::create(nested, l.loc, dim);
-        };
-        Value zero = s.integer(index, 0), place = loop(loops - 1);
-        Value rest = place, column = zero, step = s.integer(index, 1);
-        Value inside = s.integer(nested.getI1Type(), 1);
-        for (int64_t d = static_cast<int64_t>(blocks.sizes.size()) - 1; d >= 0;
-             --d) {
-          Value within =
-              arith::RemSIOp::create(nested, l.loc, rest, blocks.sizes[d]);
-          rest = arith::DivSIOp::create(nested, l.loc, rest, blocks.sizes[d]);
-          Value position =
-              s.sub(s.add(loop(2 + d), s.integer(index, blocks.pads[d])),
-                    s.mul(within, s.integer(index, blocks.dilations[d])));
-          Value stride = s.integer(index, blocks.strides[d]);
-          Value number =
-              arith::FloorDivSIOp::create(nested, l.loc, position, stride);
-          for (Value holds :
-               {s.compare(Comparison::Equal, s.mul(number, stride), position,
-                          false),
-                s.compare(Comparison::GreaterOrEqual, number, zero, false),
-                s.compare(Comparison::Less, number, blocks.counts[d], false)})
-            inside = s.logicalAnd(inside, holds);
-          column = s.add(column, s.mul(number, step));
-          step = s.mul(step, blocks.counts[d]);
-        }
-        Value value = tensor::ExtractOp::create(
-            nested, l.loc, tensor,
-            ValueRange{loop(0), loop(1), place,
-                       s.select(inside, column, zero)});
-        Value term = s.select(inside, value, s.constant(compute, 0));
-        return compute.isInteger(1) ? s.logicalOr(in.back(), term)
-                                    : s.add(in.back(), term);
+        return in[0].getType().isInteger(1) ? s.logicalOr(in[1], in[0])
+                                            : s.add(in[1], in[0]);
       });
+  return l.insertSlice(sum, image, to, size, steps);
+}
+
+namespace {
+/// What is summed where.
+struct Col2ImShape {
+  SmallVector<Col2ImDim> spatial;
+  Dims block, blocks, image; ///< `blocks`: [N, C, places, numbers of blocks...]
+  OpFoldResult places;       ///< in a block
+};
+} // namespace
+
+/// The image from zero, place by place of the block: each adds a part of the
+/// image, which is a regular grid of pixels.
+/// `tensor` has the dims of `shape.blocks`.
+static Value sumPlaces(Lowering &l, Value tensor, const Col2ImShape &shape) {
+  Type compute = cast<RankedTensorType>(tensor.getType()).getElementType();
+  Value sum = l.filled(compute, shape.image, numberAttr(compute, 0));
+  size_t spatial = shape.spatial.size();
+  auto positionOf = [&](OpFoldResult place) {
+    Dims at(spatial);
+    for (size_t d = spatial; d-- > 0;) {
+      OpFoldResult rest = l.floorDiv(place, shape.block[d]);
+      at[d] = l.sub(place, l.mul(rest, shape.block[d]));
+      place = rest;
+    }
+    return at;
+  };
+  if (auto known = getConstantIntValue(shape.places);
+      known && *known <= mostUnrolledPlaces) {
+    for (int64_t place = 0; place < *known; ++place)
+      sum = addPlace(l, sum, tensor, shape.spatial, l.attr(place),
+                     positionOf(l.attr(place)));
+    return sum;
+  }
+  auto loop = scf::ForOp::create(
+      l.b, l.loc, l.index(0), l.index(shape.places), l.index(1), sum,
+      [&](OpBuilder &nested, Location loc, Value place, ValueRange state) {
+        OpBuilder::InsertionGuard guard(l.b);
+        l.b.setInsertionPoint(nested.getInsertionBlock(),
+                              nested.getInsertionPoint());
+        Value next = addPlace(l, state[0], tensor, shape.spatial, place,
+                              positionOf(place));
+        scf::YieldOp::create(l.b, loc, next);
+      });
+  return loop.getResult(0);
 }
 
 static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
@@ -93,9 +138,10 @@ static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
       !llvm::all_of(strides, isPositive))
     return l.refuse("dilations, strides or pads do not fit image_shape");
 
-  // Places of the block in each dim, and the input's dims from them.
+  // The input's dims from those of the image and the block.
   Dims input = l.dims(n.in(0)), counts;
   OpFoldResult places = l.product(*block), columns = l.attr(1);
+  SmallVector<Col2ImDim> dimsOfImage;
   for (size_t d = 0; d < spatial; ++d) {
     l.requireAtLeast((*block)[d], 1, "a dim of block_shape");
     l.requireAtLeast((*image)[d], 0, "a dim of image_shape");
@@ -106,6 +152,8 @@ static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
         l.add(l.floorDiv(l.sub(room, extent), l.attr(strides[d])), l.attr(1));
     counts.push_back(l.max(count, l.attr(0)));
     columns = l.mul(columns, counts.back());
+    dimsOfImage.push_back(
+        {(*image)[d], counts.back(), dilations[d], strides[d], pads[d]});
   }
   OpFoldResult channels = l.floorDiv(input[1], places);
   l.requireEqual(l.mul(channels, places), input[1],
@@ -118,20 +166,17 @@ static LogicalResult lowerCol2Im(Lowering &l, OnnxNode n) {
   llvm::append_range(dims, *image);
   dims = l.preferKnown(n.out(), dims);
   l.requireAllocatable(dims);
-  Blocks blocks{dilations, strides, pads, places, {}, {}};
-  for (size_t d = 0; d < spatial; ++d) {
-    blocks.sizes.push_back(l.index((*block)[d]));
-    blocks.counts.push_back(l.index(counts[d]));
-  }
+  Col2ImShape shape{
+      dimsOfImage, Dims(*block), {input[0], channels, places}, dims, places};
+  llvm::append_range(shape.blocks, counts);
   auto summed = [&](Value data, Type given, ComplexPart) {
     Type element = signless(given);
-    bool isFloat = isa<FloatType>(element);
-    Type compute = isFloat ? computeType(element) : element;
-    Value columns =
-        l.reshape(isFloat ? l.convert(data, element, compute) : data,
-                  {input[0], channels, places, input[2]});
-    Value sum = sumBlocks(l, blocks, columns, compute, dims);
-    return isFloat ? l.convert(sum, compute, element) : sum;
+    if (!isa<FloatType>(element))
+      return sumPlaces(l, l.reshape(data, shape.blocks), shape);
+    Type compute = computeType(element);
+    Value sum = sumPlaces(
+        l, l.reshape(l.convert(data, element, compute), shape.blocks), shape);
+    return l.convert(sum, compute, element);
   };
   l.set(n.out(), byParts(l, l.value(n.in(0)), l.elementType(n.in(0)), summed));
   return success();
