@@ -66,3 +66,41 @@ func.func @conv(%x: memref<1x?x?x8xf32>, %w: memref<1x1x3x3x8x16xf32>, %c: memre
   }
   return
 }
+
+// Weights in rows are copied to the stack, one block of columns for all row
+// tiles: the tile reads what is side by side, and no mask.
+
+// CHECK-LABEL: func.func @weights_in_rows(
+// CHECK: %[[PANEL:.*]] = llvm.alloca
+// CHECK: scf.for {{.*}} {
+// CHECK: %[[WEIGHTS:.*]] = llvm.intr.masked.load
+// CHECK: llvm.store %[[WEIGHTS]]
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<16xf32>
+// CHECK-NOT: masked.load
+// CHECK: vector.fma
+// CHECK: llvm.intr.masked.store
+func.func @weights_in_rows(%a: memref<40x768xf32>, %b: memref<768x10xf32>, %c: memref<40x10xf32>) {
+  kernel.matmul ins(%a, %b : memref<40x768xf32>, memref<768x10xf32>) outs(%c : memref<40x10xf32>)
+      {epilogue_maps = []} epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return
+}
+
+// A single row takes six rows of weights at a time, and its sums wait.
+
+// CHECK-LABEL: func.func @one_row(
+// CHECK: scf.for {{.*}} step %c6
+// CHECK: scf.for
+// CHECK: llvm.load {{.*}} -> vector<16xf32>
+// CHECK: vector.fma
+// CHECK: llvm.store {{.*}} : vector<16xf32>
+func.func @one_row(%a: memref<1x768xf32>, %b: memref<768x512xf32>, %c: memref<1x512xf32>) {
+  kernel.matmul ins(%a, %b : memref<1x768xf32>, memref<768x512xf32>) outs(%c : memref<1x512xf32>)
+      {epilogue_maps = []} epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return
+}

@@ -7,6 +7,18 @@
 using namespace mlir;
 using namespace onnxc;
 
+/// Columns of a unit of work in passes.
+static constexpr int64_t passColumns = 128;
+
+/// At most `blocks`, so that two or four threads share the units evenly.
+static int64_t evenBlocks(int64_t blocks, Index columnBlocks) {
+  auto all = Code::known(columnBlocks);
+  if (!all)
+    return blocks;
+  int64_t units = llvm::alignTo(llvm::divideCeil(*all, blocks), 4);
+  return std::max<int64_t>(llvm::divideCeil(*all, units), 1);
+}
+
 DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
                                 Index rows, Index depth, Index innermost,
                                 Index columnBlocks) {
@@ -21,16 +33,22 @@ DeepReduction onnxc::planPasses(const Target &target, const TileSize &tile,
   int64_t most = std::max<int64_t>(target.l1Bytes / 4 / bytes, 128);
   if (*steps <= 8 * most || *last < most / 2)
     return {};
-  constexpr int64_t unitColumns = 128;
   int64_t parts = llvm::divideCeil(*last, most);
   int64_t passDepth = llvm::divideCeil(*last, parts);
-  int64_t blocks = std::max<int64_t>(unitColumns / columns, 1);
-  // Two or four threads share the units evenly.
-  if (auto all = Code::known(columnBlocks)) {
-    int64_t units = llvm::alignTo(llvm::divideCeil(*all, blocks), 4);
-    blocks = std::max<int64_t>(llvm::divideCeil(*all, units), 1);
-  }
-  return {passDepth, blocks};
+  int64_t blocks = std::max<int64_t>(passColumns / columns, 1);
+  return {passDepth, evenBlocks(blocks, columnBlocks)};
+}
+
+DeepReduction onnxc::planStreaming(const Target &target, const TileSize &tile,
+                                   int64_t rows, Index columnBlocks) {
+  // As many rows of weights as the processor fetches ahead side by side, and
+  // sums for half of the nearest cache.
+  constexpr int64_t passDepth = 6, mostColumns = 1024;
+  int64_t sums = target.l1Bytes / 2 / static_cast<int64_t>(sizeof(float));
+  int64_t columns = std::min(mostColumns, sums / std::max<int64_t>(rows, 1));
+  int64_t width = tile.vectors * target.f32Lanes();
+  return {passDepth,
+          evenBlocks(std::max<int64_t>(columns / width, 1), columnBlocks)};
 }
 
 int64_t DeepReduction::tilesPerUnit(int64_t wanted, const TileSize &tile,
@@ -59,7 +77,8 @@ static void eachPassFrom(Code &code, ArrayRef<ReductionLoop> loops,
       return eachPassFrom(code, loops.drop_front(), passDepth, pass, body);
     pass.loop = loop;
     pass.loop.count = code.constant(step);
-    if (*Code::known(loop.count) % step != 0)
+    auto count = Code::known(loop.count);
+    if (!count || *count % step != 0)
       pass.loop.count =
           code.minimum(pass.loop.count, code.subtract(loop.count, i));
     body(pass);

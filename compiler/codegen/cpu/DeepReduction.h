@@ -45,6 +45,12 @@ struct DeepReduction {
 DeepReduction planPasses(const Target &target, const TileSize &tile, Index rows,
                          Index depth, Index innermost, Index columnBlocks);
 
+/// Passes for a few rows, one tile, and weights that lie in rows and are read
+/// once: each takes some rows of weights, along which the caches fetch ahead.
+/// In one go a block of columns would be a piece of every row.
+DeepReduction planStreaming(const Target &target, const TileSize &tile,
+                            int64_t rows, Index columnBlocks);
+
 /// One pass: the operands' displacements, and what is left of the reduction.
 struct ReductionPass {
   Index lhsOffset, rhsOffset;

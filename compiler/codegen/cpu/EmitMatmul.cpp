@@ -3,7 +3,8 @@
 // Rows in blocks, then blocks of columns, then the row tiles of the block:
 // the weights of one column block stay near while the rows stream past.
 //
-// A deep one goes in passes (DeepReduction.h).
+// A deep one goes in passes (DeepReduction.h). Weights that only a run tells
+// are copied panel by panel (PanelCopy.h), or stream past the sums of few rows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,6 +13,7 @@
 #include "compiler/codegen/cpu/IntegerTile.h"
 #include "compiler/codegen/cpu/KernelFamilies.h"
 #include "compiler/codegen/cpu/MicroKernel.h"
+#include "compiler/codegen/cpu/PanelCopy.h"
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -34,6 +36,7 @@ struct MatmulPlan {
   int64_t lanes;
   RowTiling rowTiling;
   ColumnTiling columnTiling;
+  int64_t panelDepth; ///< steps of a copied panel; 0: none is copied
   DeepReduction passes;
   Index columnGroups;
   int64_t tilesPerBlock; ///< row tiles of one unit
@@ -88,13 +91,50 @@ static TileSize pickTile(kernel::MatmulOp op, const Target &target,
   return fitTile(wanted, target, op.getPacked(), columns);
 }
 
+/// A copied panel of this size stays in the second cache.
+static constexpr int64_t panelBytes = 48 * 1024;
+
+/// Whether the weights lie in rows, too many for the nearest cache.
+static bool areRowsOfWeights(kernel::MatmulOp op, const MatmulPlan &plan,
+                             const Target &target) {
+  if (op.getPacked() ||
+      isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType))
+    return false;
+  auto depth = Code::known(plan.depth), columns = Code::known(plan.columns);
+  return !depth || !columns ||
+         *depth * *columns * static_cast<int64_t>(sizeof(float)) >
+             target.l1Bytes / 2;
+}
+
+static int64_t pickPanelDepth(kernel::MatmulOp op, const MatmulPlan &plan,
+                              const Target &target) {
+  if (!areRowsOfWeights(op, plan, target) ||
+      Code::isKnown(plan.rowTiling.tiles, 1))
+    return 0;
+  int64_t stepBytes =
+      plan.tile.vectors * plan.lanes * static_cast<int64_t>(sizeof(float));
+  int64_t most = std::max<int64_t>(panelBytes / stepBytes, 1);
+  auto depth = Code::known(plan.depth);
+  if (!depth)
+    return most;
+  return llvm::divideCeil(*depth,
+                          std::max<int64_t>(llvm::divideCeil(*depth, most), 1));
+}
+
 static DeepReduction pickPasses(kernel::MatmulOp op, const MatmulPlan &plan,
                                 const Target &target) {
-  if (!op.getPacked() ||
-      isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType))
+  if (isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType))
     return {};
-  return planPasses(target, plan.tile, plan.rows, plan.depth, plan.depth,
-                    plan.columnTiling.blocks);
+  if (op.getPacked())
+    return planPasses(target, plan.tile, plan.rows, plan.depth, plan.depth,
+                      plan.columnTiling.blocks);
+  if (plan.panelDepth && !Code::isKnown(plan.depth, plan.panelDepth))
+    return {plan.panelDepth, /*blocks=*/1};
+  auto rows = Code::known(plan.rows);
+  if (!plan.panelDepth && rows && areRowsOfWeights(op, plan, target) &&
+      Code::isKnown(plan.rhs.strides.back(), 1))
+    return planStreaming(target, plan.tile, *rows, plan.columnTiling.blocks);
+  return {};
 }
 
 MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
@@ -105,6 +145,7 @@ MatmulPlan::MatmulPlan(Code &code, kernel::MatmulOp op,
       tile(pickTile(op, target, columns)), lanes(target.f32Lanes()),
       rowTiling(code, rows, tile.rows),
       columnTiling(code, columns, tile.vectors, lanes),
+      panelDepth(pickPanelDepth(op, *this, target)),
       passes(pickPasses(op, *this, target)),
       columnGroups(code.ceilDivide(columnTiling.blocks, passes.blocks)) {
   int64_t rowBytes =
@@ -175,7 +216,8 @@ private:
   void atOnce(const Block &block, Index columnBlock);
   void inPasses(const Block &block, Index firstColumnBlock);
 
-  void eachTile(const Block &block, Index columnBlock, TileBody body);
+  void eachTile(const Block &block, Index columnBlock,
+                const ReductionLoop &reduction, TileBody body);
   /// In passes a tile is little code: it has no epilogue.
   RowTiling::Tail tail() const {
     return plan.passes ? RowTiling::Tail::OneTile
@@ -194,6 +236,7 @@ private:
   WeightColumns weights;
   Index lhsRowStride;
   std::optional<WaitingSums> waiting;
+  std::optional<PanelCopy> panel;
 };
 } // namespace
 
@@ -209,11 +252,18 @@ MatmulWriter::MatmulWriter(Code &code, kernel::MatmulOp op, KernelBody &body,
   if (plan.passes)
     waiting.emplace(code, plan.tilesPerBlock * plan.tile.rows,
                     plan.unitColumns(), plan.lanes);
+  if (plan.panelDepth)
+    panel.emplace(code, plan.panelDepth, plan.tile.vectors, plan.lanes);
 }
 
 void MatmulWriter::eachTile(const Block &block, Index columnBlock,
-                            TileBody body) {
+                            const ReductionLoop &reduction, TileBody body) {
   plan.columnTiling.emit(code, columnBlock, [&](const ColumnBlock &columns) {
+    if (panel)
+      panel->fill(code.address(block.rhs, plan.rhs.elementType,
+                               weights.block(code, columnBlock)),
+                  plan.rhs.elementType, reduction, plan.rhs.strides.back(),
+                  columns);
     plan.rowTiling.emit(
         code, block.firstTile, block.lastTile,
         [&](Index row, int64_t rows) { body(row, rows, columns); }, tail());
@@ -241,6 +291,8 @@ ContractionTile MatmulWriter::tileAt(const Block &block, Index row,
     tile.rhsMasks = columns.masks;
   tile.prefetchDistance =
       weights.prefetchDistance(code, code.divide(row, plan.tile.rows));
+  if (panel)
+    panel->use(tile);
   return tile;
 }
 
@@ -260,15 +312,16 @@ void MatmulWriter::store(const Block &block, Index row, int64_t rows,
 void MatmulWriter::atOnce(const Block &block, Index columnBlock) {
   ReductionLoop reduction{plan.depth, plan.lhs.strides.back(),
                           plan.rhs.strides[plan.rhs.rank() - 2]};
-  eachTile(block, columnBlock,
+  eachTile(block, columnBlock, reduction,
            [&](Index row, int64_t rows, const ColumnBlock &columns) {
              ContractionTile tile =
                  tileAt(block, row, rows, columnBlock, columns);
              tile.halfLast = packed && columns.halfLast && !integers;
+             ReductionLoop loop = panel ? panel->over(reduction) : reduction;
              SmallVector<Value> sums =
-                 integers ? emitIntegerContraction(code, tile, reduction,
-                                                   plan.lanes, target)
-                          : emitContraction(code, tile, reduction, plan.lanes);
+                 integers ? emitIntegerContraction(code, tile, loop, plan.lanes,
+                                                   target)
+                          : emitContraction(code, tile, loop, plan.lanes);
              store(block, row, rows, columnBlock, columns, sums);
            });
 }
@@ -301,12 +354,12 @@ void MatmulWriter::inPasses(const Block &block, Index firstColumnBlock) {
             code.address(block.rhs, plan.rhs.elementType, pass.rhsOffset);
         eachColumnBlock([&](Index columnBlock, Index column) {
           eachTile(
-              here, columnBlock,
+              here, columnBlock, pass.loop,
               [&](Index row, int64_t count, const ColumnBlock &columns) {
                 Index place = code.subtract(row, firstRow);
                 SmallVector<Value> sums = emitContraction(
                     code, tileAt(here, row, count, columnBlock, columns),
-                    pass.loop, plan.lanes,
+                    panel ? panel->over(pass.loop) : pass.loop, plan.lanes,
                     waiting->load(place, column, count, columns.vectors()));
                 waiting->store(place, column, columns.vectors(), sums);
               });
