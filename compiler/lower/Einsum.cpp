@@ -1,6 +1,7 @@
 //===- Einsum.cpp - Einsum ------------------------------------------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/MatrixProducts.h"
 
 using namespace mlir;
 using namespace onnxc;
@@ -36,6 +37,116 @@ static FailureOr<Labels> parseTerm(Lowering &l, StringRef term,
 
 static int64_t letters(StringRef term) {
   return llvm::count_if(term, [](char c) { return llvm::isAlpha(c); });
+}
+
+namespace {
+using LabelSizes = llvm::SmallDenseMap<int, OpFoldResult>;
+
+/// A sum of products of two operands as products of matrices: the labels that
+/// only one of them has are rows and columns, those of both are summed over or,
+/// where the result has them, number the matrices.
+class MatrixProduct {
+public:
+  MatrixProduct(ArrayRef<Labels> inputs, const Labels &output);
+
+  /// Whether there are rows, columns and a sum, and no label is repeated
+  /// within an operand, missing in all else, or of a dim that broadcasts.
+  bool matches(Lowering &l, ArrayRef<Value> operands, const LabelSizes &sizes);
+  /// The result, with its labels in the order of `output`.
+  Value build(Lowering &l, ArrayRef<Value> operands, const LabelSizes &sizes);
+
+private:
+  Value side(Lowering &l, unsigned operand, Value onnx, const Labels &first,
+             const Labels &second, const LabelSizes &sizes);
+
+  SmallVector<Labels> inputs;
+  Labels output;
+  Labels batch, rows, columns, summed;
+  unsigned left = 0; ///< the operand that has the rows
+};
+} // namespace
+
+static Dims sizesOf(const Labels &labels, const LabelSizes &sizes) {
+  return llvm::map_to_vector(labels,
+                             [&](int label) { return sizes.lookup(label); });
+}
+
+MatrixProduct::MatrixProduct(ArrayRef<Labels> inputs, const Labels &output)
+    : inputs(inputs), output(output) {
+  if (inputs.size() != 2)
+    return;
+  // The result's last label is of a column.
+  if (!output.empty() && !llvm::is_contained(inputs[1], output.back()))
+    left = 1;
+  const Labels &own = inputs[left], &other = inputs[1 - left];
+  for (int label : output) {
+    bool inOwn = llvm::is_contained(own, label);
+    bool inOther = llvm::is_contained(other, label);
+    (inOwn && inOther ? batch : inOwn ? rows : columns).push_back(label);
+  }
+  for (int label : own)
+    if (llvm::is_contained(other, label) && !llvm::is_contained(output, label))
+      summed.push_back(label);
+}
+
+bool MatrixProduct::matches(Lowering &l, ArrayRef<Value> operands,
+                            const LabelSizes &sizes) {
+  if (inputs.size() != 2 || rows.empty() || columns.empty() || summed.empty())
+    return false;
+  size_t known[] = {batch.size() + rows.size() + summed.size(),
+                    batch.size() + columns.size() + summed.size()};
+  for (unsigned i : {0u, 1u}) {
+    const Labels &labels = inputs[i];
+    if (labels.size() != known[i == left ? 0 : 1] ||
+        llvm::SmallDenseSet<int>(labels.begin(), labels.end()).size() !=
+            labels.size())
+      return false;
+    for (auto [label, dim] : llvm::zip(labels, l.dims(operands[i])))
+      if (getConstantIntValue(dim) == 1 &&
+          getConstantIntValue(sizes.lookup(label)) != 1)
+        return false;
+  }
+  return true;
+}
+
+/// An operand as [batch..., first, second].
+Value MatrixProduct::side(Lowering &l, unsigned operand, Value onnx,
+                          const Labels &first, const Labels &second,
+                          const LabelSizes &sizes) {
+  const Labels &labels = inputs[operand];
+  ElementsAttr constant = l.constant(onnx);
+  if (constant && operand != left && labels.size() == 2 &&
+      constant.getNumElements() > 0)
+    return weightOperand(l, constant,
+                         /*transposed=*/labels != Labels{first[0], second[0]});
+  SmallVector<int64_t> permutation;
+  for (const Labels *group : {&std::as_const(batch), &first, &second})
+    for (int label : *group)
+      permutation.push_back(llvm::find(labels, label) - labels.begin());
+  Value tensor =
+      l.convert(l.value(onnx), l.elementType(onnx), l.b.getF32Type());
+  Dims dims = sizesOf(batch, sizes);
+  dims.push_back(l.product(sizesOf(first, sizes)));
+  dims.push_back(l.product(sizesOf(second, sizes)));
+  return l.reshape(l.transpose(tensor, permutation), dims);
+}
+
+Value MatrixProduct::build(Lowering &l, ArrayRef<Value> operands,
+                           const LabelSizes &sizes) {
+  Value lhs = side(l, left, operands[left], rows, summed, sizes);
+  Value rhs = side(l, 1 - left, operands[1 - left], summed, columns, sizes);
+  Dims dims = sizesOf(batch, sizes);
+  dims.push_back(l.product(sizesOf(rows, sizes)));
+  dims.push_back(l.product(sizesOf(columns, sizes)));
+  Value product = kernelMatmul(l, lhs, rhs, dims);
+  Labels order = batch;
+  llvm::append_range(order, rows);
+  llvm::append_range(order, columns);
+  product = l.reshape(product, sizesOf(order, sizes));
+  return l.transpose(product, llvm::map_to_vector(output, [&](int label) {
+                       return static_cast<int64_t>(llvm::find(order, label) -
+                                                   order.begin());
+                     }));
 }
 
 static LogicalResult lowerEinsum(Lowering &l, OnnxNode n) {
@@ -80,7 +191,7 @@ static LogicalResult lowerEinsum(Lowering &l, OnnxNode n) {
   }
   // Loops: the result's labels, then those summed over.
   Labels loops = output;
-  llvm::SmallDenseMap<int, OpFoldResult> sizes;
+  LabelSizes sizes;
   for (auto [labels, operand] : llvm::zip(inputs, operands))
     for (auto [label, dim] : llvm::zip(labels, l.dims(operand))) {
       if (!llvm::is_contained(loops, label))
@@ -107,6 +218,12 @@ static LogicalResult lowerEinsum(Lowering &l, OnnxNode n) {
   };
   Type element = l.elementType(n.out()), compute = computeType(element);
   Type number = signless(compute);
+  MatrixProduct matrices(inputs, output);
+  if (compute.isF32() && matrices.matches(l, operands, sizes)) {
+    l.set(n.out(),
+          l.convert(matrices.build(l, operands, sizes), compute, element));
+    return success();
+  }
   SmallVector<MappedOperand> mapped;
   for (auto [labels, operand] : llvm::zip(inputs, operands)) {
     SmallVector<AffineExpr> exprs;
