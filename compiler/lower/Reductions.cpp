@@ -1,6 +1,7 @@
 //===- Reductions.cpp - Reduce*, ArgMax, ArgMin, CumSum -------------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/ExtremePositions.h"
 #include "compiler/lower/RunTimeAxes.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -168,6 +169,29 @@ static LogicalResult lowerReduce(Lowering &l, OnnxNode n) {
   return success();
 }
 
+Value onnxc::extremePositions(Lowering &l, Value tensor, Value extremes,
+                              int64_t axis, bool last) {
+  auto length = getConstantIntValue(l.sizes(tensor)[axis]);
+  bool isShort = length && *length <= INT32_MAX;
+  Type position = l.b.getIntegerType(isShort ? 32 : 64);
+  int64_t most = isShort ? INT32_MAX : INT64_MAX;
+  TypedAttr none = l.b.getIntegerAttr(position, last ? -1 : most);
+  return l.reduceWith(
+      tensor, extremes, axis, none,
+      [&](OpBuilder &nested, Value acc, Value x, Value extreme) {
+        Scalars s{nested, l.loc};
+        Value at =
+            s.fromIndex(linalg::IndexOp::create(nested, l.loc, axis), position);
+        Value equal = s.compare(Comparison::Equal, x, extreme, false);
+        if (Scalars::isFloat(x))
+          equal =
+              s.logicalOr(equal, s.logicalAnd(s.isNaN(x), s.isNaN(extreme)));
+        at =
+            s.select(equal, at, arith::ConstantOp::create(nested, l.loc, none));
+        return last ? s.max(acc, at, false) : s.min(acc, at, false);
+      });
+}
+
 /// The index of the extreme element; the first of equals, or the last.
 template <bool maximum> static LogicalResult lowerArg(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", 0), l.rank(n.in(0)));
@@ -186,18 +210,12 @@ template <bool maximum> static LogicalResult lowerArg(Lowering &l, OnnxNode n) {
                  Scalars s{nested, l.loc};
                  return maximum ? s.max(acc, x, u) : s.min(acc, x, u);
                });
-  Value index = l.reduceWith(
-      input, extreme, *axis, l.b.getI64IntegerAttr(last ? -1 : INT64_MAX),
-      [&](OpBuilder &nested, Value acc, Value x, Value best) {
-        Scalars s{nested, l.loc};
-        Value at =
-            s.fromIndex(linalg::IndexOp::create(nested, l.loc, *axis), i64);
-        Value equal = s.compare(Comparison::Equal, x, best, false);
-        if (Scalars::isFloat(x))
-          equal = s.logicalOr(equal, s.logicalAnd(s.isNaN(x), s.isNaN(best)));
-        Value better = last ? s.max(acc, at, false) : s.min(acc, at, false);
-        return s.select(equal, better, acc);
-      });
+  Value index = extremePositions(l, input, extreme, *axis, last);
+  index = l.mapSame(i64, index, [&](OpBuilder &nested, ValueRange in) {
+    return in[0].getType() == i64
+               ? in[0]
+               : arith::ExtSIOp::create(nested, l.loc, i64, in[0]).getResult();
+  });
   if (keep)
     index = l.keepAxes(index, *axis);
   l.set(n.out(), index);

@@ -1,6 +1,7 @@
 //===- Softmax.cpp - Softmax, LogSoftmax, Hardmax -------------------------===//
 
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/ExtremePositions.h"
 #include "dialects/kernel/KernelDialect.h"
 
 using namespace mlir;
@@ -55,27 +56,20 @@ static LogicalResult lowerHardmax(Lowering &l, OnnxNode n) {
   auto axis = normalizeAxis(n.integer("axis", -1), l.rank(n.in(0)));
   if (!axis)
     return l.refuse("axis is out of range");
-  Type type = l.elementType(n.in(0)), i64 = l.b.getI64Type();
+  Type type = l.elementType(n.in(0));
   Value input = l.value(n.in(0));
   Value maximum = l.reduce(input, *axis, lowestValue(type, false),
                            [&](OpBuilder &nested, Value acc, Value x) {
                              return Scalars{nested, l.loc}.max(acc, x, false);
                            });
-  Value first = l.reduceWith(
-      input, maximum, *axis, l.b.getI64IntegerAttr(INT64_MAX),
-      [&](OpBuilder &nested, Value acc, Value x, Value best) {
-        Scalars s{nested, l.loc};
-        Value at =
-            s.fromIndex(linalg::IndexOp::create(nested, l.loc, *axis), i64);
-        return s.select(s.compare(Comparison::Equal, x, best, false),
-                        s.min(acc, at, false), acc);
-      });
+  Value first = extremePositions(l, input, maximum, *axis);
+  Type position = cast<RankedTensorType>(first.getType()).getElementType();
   l.set(n.out(),
         l.withReduced(
             type, input, first, *axis, [&](OpBuilder &nested, ValueRange in) {
               Scalars s{nested, l.loc};
               Value at = s.fromIndex(
-                  linalg::IndexOp::create(nested, l.loc, *axis), i64);
+                  linalg::IndexOp::create(nested, l.loc, *axis), position);
               return s.select(s.compare(Comparison::Equal, at, in[1], false),
                               s.constant(type, 1), s.constant(type, 0));
             }));

@@ -132,3 +132,33 @@ func.func @onnxc_generated_run(%frame: !llvm.ptr, %m: memref<?xi8>, %w: index, %
   kernel.pad_border around(%h, %w) outs(%a : memref<1x14x?x64xf32>) {pads = array<i64: 1, 1>}
   return %ok : i32
 }
+
+// -----
+
+// A reduction along rows that asks where it is works on vectors, too: the first
+// lane's position plus the lane's number.
+// CHECK-LABEL: func.func @onnxc_generated_run
+// CHECK: func.func private @kernel_generic_0(
+// CHECK: arith.constant dense<[0, 1, 2, {{.*}}15]> : vector<16xindex>
+// CHECK: scf.for {{.*}} -> (vector<16xi32>)
+// CHECK: arith.minsi {{.*}} : vector<16xi32>
+// CHECK: vector.reduction <minsi>
+func.func @onnxc_generated_run(%frame: !llvm.ptr, %m: memref<?xi8>, %k: memref<?xi8>) -> i32 {
+  %ok = arith.constant 0 : i32
+  %c0 = arith.constant 0 : index
+  %none = arith.constant 2147483647 : i32
+  %zero = arith.constant 0.0 : f32
+  %a = memref.view %m[%c0][] : memref<?xi8> to memref<8x100xf32>
+  %b = memref.view %k[%c0][] : memref<?xi8> to memref<8xi32>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+    ins(%a : memref<8x100xf32>) outs(%b : memref<8xi32>) {
+  ^bb0(%x: f32, %least: i32):
+    %j = linalg.index 1 : index
+    %at = arith.index_cast %j : index to i32
+    %found = arith.cmpf oeq, %x, %zero : f32
+    %here = arith.select %found, %at, %none : i32
+    %0 = arith.minsi %least, %here : i32
+    linalg.yield %0 : i32
+  }
+  return %ok : i32
+}

@@ -55,10 +55,11 @@ public:
   Strip(Code &code, LinalgNest &nest, KernelBody &body, int64_t lanes,
         Value mask)
       : code(code), nest(nest),
-        writer(code, nest, body.operands, body.scalars, lanes), lanes(lanes),
-        mask(mask) {}
+        writer(code, nest, body.operands, body.scalars, lanes,
+               static_cast<int>(nest.parallel) - 1),
+        lanes(lanes), mask(mask) {}
 
-  void write(ArrayRef<Value> pointers) {
+  void write(ArrayRef<Index> ivs, ArrayRef<Value> pointers) {
     unsigned outputs = nest.accesses.size() - nest.inputs();
     SmallVector<Value> accumulators;
     for (unsigned i = 0; i < outputs; ++i)
@@ -66,23 +67,25 @@ public:
                                          nest.output(i).element,
                                          code.constant(0), lanes, mask));
     SmallVector<Value> results =
-        reduce(nest.parallel, llvm::to_vector(pointers), accumulators);
+        reduce(llvm::to_vector(ivs), llvm::to_vector(pointers), accumulators);
     for (unsigned i = 0; i < outputs; ++i)
       storeElement(code, results[i], pointers[nest.inputs() + i],
                    nest.output(i).element, code.constant(0), mask);
   }
 
 private:
-  SmallVector<Value> reduce(unsigned depth, SmallVector<Value> pointers,
+  SmallVector<Value> reduce(SmallVector<Index> ivs, SmallVector<Value> pointers,
                             ValueRange accumulators) {
-    if (depth < nest.loops())
+    if (unsigned depth = ivs.size(); depth < nest.loops())
       return code.loop(code.constant(0), nest.sizes[depth], 1, accumulators,
                        [&](Index iv, ValueRange carried) {
+                         SmallVector<Index> innerIvs = ivs;
+                         innerIvs.push_back(iv);
                          SmallVector<Value> inner = pointers;
                          for (unsigned i = 0; i < nest.inputs(); ++i)
                            inner[i] = advance(code, nest.accesses[i],
                                               pointers[i], depth, iv);
-                         return reduce(depth + 1, inner, carried);
+                         return reduce(innerIvs, inner, carried);
                        });
     SmallVector<Value> arguments;
     Block *block = nest.op.getBlock();
@@ -101,7 +104,7 @@ private:
                                         code.constant(0), lanes, mask));
     }
     llvm::append_range(arguments, accumulators);
-    return writer.write(arguments, {});
+    return writer.write(arguments, ivs);
   }
 
   Code &code;
@@ -146,9 +149,11 @@ void onnxc::emitAcrossRows(Code &code, LinalgNest &nest, KernelBody &body) {
             for (auto [access, pointer] : llvm::zip(nest.accesses, pointers))
               inner.push_back(advance(code, access, pointer, row, done));
             Value mask = code.laneMask(code.subtract(left, done), narrowLanes);
-            Strip(code, nest, body, narrowLanes, mask).write(inner);
+            SmallVector<Index> innerIvs = ivs;
+            innerIvs[row] = code.add(first, done);
+            Strip(code, nest, body, narrowLanes, mask).write(innerIvs, inner);
           });
         },
-        [&] { Strip(code, nest, body, wideLanes, {}).write(pointers); });
+        [&] { Strip(code, nest, body, wideLanes, {}).write(ivs, pointers); });
   });
 }

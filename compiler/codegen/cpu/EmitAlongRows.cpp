@@ -81,16 +81,18 @@ class RowWriter {
 public:
   RowWriter(Code &code, LinalgNest &nest, KernelBody &body)
       : code(code), nest(nest), row(nest.loops() - 1),
-        writer(code, nest, body.operands, body.scalars, lanes),
+        writer(code, nest, body.operands, body.scalars, lanes,
+               static_cast<int>(row)),
         outputs(nest.accesses.size() - nest.inputs()) {}
 
-  /// Reduces all that belongs to the results at `pointers`.
-  void write(SmallVector<Value> pointers) {
+  /// Reduces all that belongs to the results at `pointers`, those of the
+  /// parallel loops' positions `ivs`.
+  void write(SmallVector<Index> ivs, SmallVector<Value> pointers) {
     SmallVector<Value> start;
     for (int64_t chain = 0; chain < chains; ++chain)
       for (unsigned i = 0; i < outputs; ++i)
         start.push_back(neutral(i));
-    SmallVector<Value> partial = reduce(nest.parallel, pointers, start);
+    SmallVector<Value> partial = reduce(ivs, pointers, start);
     for (unsigned i = 0; i < outputs; ++i) {
       Value sum = partial[i];
       for (int64_t chain = 1; chain < chains; ++chain)
@@ -141,12 +143,17 @@ private:
     return code.builder.create(state)->getResult(0);
   }
 
-  SmallVector<Value> reduce(unsigned depth, SmallVector<Value> pointers,
+  SmallVector<Value> reduce(ArrayRef<Index> ivs, SmallVector<Value> pointers,
                             ValueRange partial) {
-    if (depth < row)
+    auto with = [&](Index iv) {
+      SmallVector<Index> inner(ivs);
+      inner.push_back(iv);
+      return inner;
+    };
+    if (unsigned depth = ivs.size(); depth < row)
       return code.loop(code.constant(0), nest.sizes[depth], 1, partial,
                        [&](Index iv, ValueRange carried) {
-                         return reduce(depth + 1, moved(pointers, depth, iv),
+                         return reduce(with(iv), moved(pointers, depth, iv),
                                        carried);
                        });
     Index size = nest.sizes[row];
@@ -156,20 +163,21 @@ private:
         code.constant(0), wide, lanes * chains, partial,
         [&](Index iv, ValueRange carried) {
           SmallVector<Value> next;
-          for (int64_t chain = 0; chain < chains; ++chain)
+          for (int64_t chain = 0; chain < chains; ++chain) {
+            Index first = code.add(iv, code.constant(chain * lanes));
             llvm::append_range(
-                next, step(moved(pointers, row,
-                                 code.add(iv, code.constant(chain * lanes))),
+                next, step(with(first), moved(pointers, row, first),
                            carried.slice(chain * outputs, outputs), {}));
+          }
           return next;
         });
     // The rest goes into the first chain.
-    SmallVector<Value> first =
-        code.loop(wide, size, lanes, ArrayRef(sums).take_front(outputs),
-                  [&](Index iv, ValueRange carried) {
-                    Value mask = code.laneMask(code.subtract(size, iv), lanes);
-                    return step(moved(pointers, row, iv), carried, mask);
-                  });
+    SmallVector<Value> first = code.loop(
+        wide, size, lanes, ArrayRef(sums).take_front(outputs),
+        [&](Index iv, ValueRange carried) {
+          Value mask = code.laneMask(code.subtract(size, iv), lanes);
+          return step(with(iv), moved(pointers, row, iv), carried, mask);
+        });
     llvm::copy(first, sums.begin());
     return sums;
   }
@@ -181,8 +189,8 @@ private:
     return result;
   }
 
-  SmallVector<Value> step(ArrayRef<Value> pointers, ValueRange partial,
-                          Value mask) {
+  SmallVector<Value> step(ArrayRef<Index> ivs, ArrayRef<Value> pointers,
+                          ValueRange partial, Value mask) {
     SmallVector<Value> arguments;
     Block *block = nest.op.getBlock();
     for (unsigned i = 0; i < nest.inputs(); ++i) {
@@ -200,7 +208,7 @@ private:
                                         code.constant(0), lanes, mask));
     }
     llvm::append_range(arguments, partial);
-    SmallVector<Value> results = writer.write(arguments, {});
+    SmallVector<Value> results = writer.write(arguments, ivs);
     if (mask)
       for (auto [result, old] : llvm::zip(results, partial))
         result =
@@ -220,7 +228,7 @@ void onnxc::emitAlongRows(Code &code, LinalgNest &nest, KernelBody &body) {
   Units units = divideLoops(code, nest, 0);
   RowWriter writer(code, nest, body);
   forEachUnit(code, nest, units, body.begin, body.end,
-              [&](SmallVector<Index>, SmallVector<Value> pointers) {
-                writer.write(pointers);
+              [&](SmallVector<Index> ivs, SmallVector<Value> pointers) {
+                writer.write(ivs, pointers);
               });
 }

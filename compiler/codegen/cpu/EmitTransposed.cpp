@@ -44,8 +44,8 @@ static bool isTransposed(LinalgNest &nest, const Access &access) {
 
 bool onnxc::canTranspose(LinalgNest &nest) {
   if (nest.hasReductions() || nest.parallel < 2 || !nest.isVectorizable() ||
-      nest.accesses.size() != nest.inputs() + 1 || nest.readsOutput(0) ||
-      nest.bodyCost() > 24 ||
+      nest.readsIndices() || nest.accesses.size() != nest.inputs() + 1 ||
+      nest.readsOutput(0) || nest.bodyCost() > 24 ||
       !Code::isKnown(nest.output().strides[nest.parallel - 1], 1))
     return false;
   int loop = transposedLoop(nest);
@@ -85,7 +85,8 @@ public:
   TileWriter(Code &code, LinalgNest &nest, KernelBody &body)
       : lanes(tileLanes(body.target)), row(nest.parallel - 1),
         along(transposedLoop(nest)), code(code), nest(nest),
-        writer(code, nest, body.operands, body.scalars, lanes) {}
+        writer(code, nest, body.operands, body.scalars, lanes,
+               /*laneLoop=*/-1) {}
 
   /// Writes the tile at `pointers`. Of the two loops, `alongLeft` and
   /// `rowLeft` positions are inside; null: the whole tile is.

@@ -209,11 +209,15 @@ bool LinalgNest::isVectorizable() {
       return false;
   return llvm::all_of(
       op.getBlock()->without_terminator(), [](Operation &inner) {
-        if (inner.getNumRegions() != 0 || isa<linalg::IndexOp>(inner))
-          return false;
-        return isa<arith::ConstantOp>(inner) ||
-               OpTrait::hasElementwiseMappableTraits(&inner);
+        return inner.getNumRegions() == 0 &&
+               (isa<arith::ConstantOp, linalg::IndexOp>(inner) ||
+                OpTrait::hasElementwiseMappableTraits(&inner));
       });
+}
+
+bool LinalgNest::readsIndices() {
+  return op->walk([](linalg::IndexOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
 }
 
 int64_t LinalgNest::bodyCost() {
@@ -228,8 +232,8 @@ int64_t LinalgNest::bodyCost() {
 //===----------------------------------------------------------------------===//
 
 BodyWriter::BodyWriter(Code &code, LinalgNest &nest, ArrayRef<BufferView> views,
-                       ArrayRef<Value> scalars, int64_t lanes)
-    : code(code), nest(nest), lanes(lanes) {
+                       ArrayRef<Value> scalars, int64_t lanes, int laneLoop)
+    : code(code), nest(nest), lanes(lanes), laneLoop(laneLoop) {
   unsigned position = nest.op->getNumOperands();
   for (Value value : capturedValues(nest.op)) {
     if (isa<MemRefType>(value.getType()))
@@ -298,11 +302,23 @@ void BodyWriter::writeArithmetic(Operation *op, IRMapping &mapping) {
   }
 }
 
+Value BodyWriter::index(unsigned dim, ArrayRef<Index> ivs) {
+  Value position = code.value(nest.originalIndex(code, dim, ivs));
+  if (!lanes)
+    return position;
+  position = code.splat(position, lanes);
+  if (nest.loopOf(dim) != laneLoop)
+    return position;
+  auto steps = llvm::to_vector(llvm::seq<int64_t>(0, lanes));
+  Value step = arith::ConstantOp::create(
+      code.builder, code.loc, code.builder.getIndexVectorAttr(steps));
+  return arith::AddIOp::create(code.builder, code.loc, position, step);
+}
+
 void BodyWriter::writeOp(Operation *op, IRMapping &mapping,
                          ArrayRef<Index> ivs) {
   if (auto index = dyn_cast<linalg::IndexOp>(op)) {
-    mapping.map(index.getResult(),
-                code.value(nest.originalIndex(code, index.getDim(), ivs)));
+    mapping.map(index.getResult(), this->index(index.getDim(), ivs));
     return;
   }
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {

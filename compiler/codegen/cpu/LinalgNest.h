@@ -63,25 +63,36 @@ public:
   }
   /// The value of the op's own loop `dim`, from those of the nest's loops.
   Index originalIndex(Code &code, unsigned dim, llvm::ArrayRef<Index> ivs);
-  /// Whether the body is arithmetic alone, the same for vectors.
+  /// The nest's loop that is the op's own loop `dim`; -1: the dim has one
+  /// value, 0.
+  int loopOf(unsigned dim) const { return loopOfDim[dim]; }
+  /// Whether the body is arithmetic alone, the same for vectors, on operands
+  /// and on indices.
   bool isVectorizable();
+  /// Whether the body asks where it is.
+  bool readsIndices();
   /// Operations in the body: a measure of the work per element.
   int64_t bodyCost();
 
 private:
   void merge(Code &code);
-  llvm::SmallVector<int> loopOfDim; ///< -1: the dim has one value, 0
-  llvm::SmallBitVector fixedDims;   ///< dims whose own value is asked for
+  llvm::SmallVector<int> loopOfDim;
+  llvm::SmallBitVector fixedDims; ///< dims whose own value is asked for
 };
 
 /// Writes the op's body once, for one element or a vector of them.
 class BodyWriter {
 public:
   BodyWriter(Code &code, LinalgNest &nest, llvm::ArrayRef<BufferView> views,
-             llvm::ArrayRef<mlir::Value> scalars, int64_t lanes = 0);
+             llvm::ArrayRef<mlir::Value> scalars)
+      : BodyWriter(code, nest, views, scalars, /*lanes=*/0, /*laneLoop=*/-1) {}
+  /// Vectors of `lanes` iterations of the loop `laneLoop`.
+  BodyWriter(Code &code, LinalgNest &nest, llvm::ArrayRef<BufferView> views,
+             llvm::ArrayRef<mlir::Value> scalars, int64_t lanes, int laneLoop);
 
-  /// `arguments`: one value per operand (null where unused); returns what is
-  /// yielded.
+  /// `arguments`: one value per operand (null where unused); `ivs`: the loops'
+  /// positions, of the first lane; may be empty unless the nest readsIndices().
+  /// Returns what is yielded.
   llvm::SmallVector<mlir::Value> write(llvm::ArrayRef<mlir::Value> arguments,
                                        llvm::ArrayRef<Index> ivs);
 
@@ -89,10 +100,12 @@ private:
   void writeOp(mlir::Operation *op, mlir::IRMapping &mapping,
                llvm::ArrayRef<Index> ivs);
   void writeArithmetic(mlir::Operation *op, mlir::IRMapping &mapping);
+  mlir::Value index(unsigned dim, llvm::ArrayRef<Index> ivs);
 
   Code &code;
   LinalgNest &nest;
   int64_t lanes;
+  int laneLoop;
   llvm::DenseMap<mlir::Value, const BufferView *> buffers;
   mlir::IRMapping captured;
 };
