@@ -1,263 +1,49 @@
 //===- Resize.cpp - Resize ------------------------------------------------===//
 //
 // Each output element is a weighted sum of a few input elements: along every
-// resized axis one tap (nearest), two (linear) or four (cubic).
+// resized axis one tap (nearest), two (linear) or four (cubic). Where they are
+// and what they weigh depends on the position along the axis alone and is
+// computed once for each; sums are formed axis by axis.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/lower/ComplexNumbers.h"
 #include "compiler/lower/Elementwise.h"
+#include "compiler/lower/ResizeTaps.h"
 #include "compiler/lower/Strings.h"
-
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace onnxc;
 
-namespace {
-/// What is known of the resizing before the loops.
-struct ResizeAxis {
-  int64_t axis;
-  OpFoldResult in, out;
-  Value scale;                    // f32
-  Value exactLength;              // f32; of the output, before rounding down
-  std::optional<double> constant; // of the scale
-  Value roiStart, roiEnd;         // f32, tf_crop_and_resize only
-};
-
-struct ResizeMode {
-  StringRef mode, coordinates, nearest;
-  double cubicCoefficient, extrapolation;
-  bool excludeOutside;
-};
-
-/// A tap of one axis: an index into the input and its weight (null: 1).
-struct Tap {
-  Value index, weight;
-};
-} // namespace
-
-/// The coordinate in the input of output index `at`.
-static Value coordinate(Scalars &s, const ResizeMode &mode,
-                        const ResizeAxis &axis, Value at, Value in, Value out) {
-  Type f32 = s.b.getF32Type();
-  auto number = [&](double value) { return s.constant(f32, value); };
-  Value x = s.fromIndex(at, f32);
-  Value half = number(0.5);
-  Value inLength = s.fromIndex(in, f32), outLength = s.fromIndex(out, f32);
-  auto halfPixel = [&] {
-    return s.sub(s.div(s.add(x, half), axis.scale, false), half);
-  };
-  Value single =
-      s.compare(Comparison::LessOrEqual, outLength, number(1), false);
-  if (mode.coordinates == "asymmetric")
-    return s.div(x, axis.scale, false);
-  if (mode.coordinates == "pytorch_half_pixel")
-    return s.select(single, number(0), halfPixel());
-  if (mode.coordinates == "align_corners") {
-    Value ratio = s.div(s.sub(inLength, number(1)),
-                        s.sub(axis.exactLength, number(1)), false);
-    return s.select(single, number(0), s.mul(x, ratio));
-  }
-  if (mode.coordinates == "tf_half_pixel_for_nn") // Resize 11 alone has it
-    return s.div(s.add(x, half), axis.scale, false);
-  if (mode.coordinates == "half_pixel_symmetric") {
-    Value adjustment = s.div(outLength, s.mul(axis.scale, inLength), false);
-    Value centre = s.mul(inLength, half);
-    Value offset = s.mul(centre, s.sub(number(1), adjustment));
-    return s.add(offset, halfPixel());
-  }
-  if (mode.coordinates == "tf_crop_and_resize") {
-    Value last = s.sub(inLength, number(1));
-    Value width = s.mul(s.sub(axis.roiEnd, axis.roiStart), last);
-    Value step = s.div(width, s.sub(outLength, number(1)), false);
-    Value along = s.add(s.mul(axis.roiStart, last), s.mul(x, step));
-    Value middle = s.mul(half, s.mul(s.add(axis.roiStart, axis.roiEnd), last));
-    return s.select(single, middle, along);
-  }
-  return halfPixel();
-}
-
-static Value clampIndex(Scalars &s, Value at, Value size) {
-  Type index = s.b.getIndexType();
-  Value last = s.sub(size, s.integer(index, 1));
-  return s.max(s.min(at, last, false), s.integer(index, 0), false);
-}
-
-static Value floatToIndex(Scalars &s, Value x) {
-  // Sizes fit 32 bits in float arithmetic; beyond, clamping follows.
-  Value integer = arith::FPToSIOp::create(s.b, s.loc, s.b.getI32Type(), x);
-  return s.toIndex(integer);
-}
-
-static Value nearestIndex(Scalars &s, StringRef mode, Value x) {
-  Value half = s.constant(x.getType(), 0.5);
-  if (mode == "floor")
-    return floatToIndex(s, s.floor(x));
-  if (mode == "ceil")
-    return floatToIndex(s, s.ceil(x));
-  if (mode == "round_prefer_ceil")
-    return floatToIndex(s, s.floor(s.add(x, half)));
-  return floatToIndex(s, s.ceil(s.sub(x, half)));
-}
-
-/// Whether nearest picks index at / scale, for a whole scale.
-static bool isWholeUpscale(const ResizeMode &mode, const ResizeAxis &axis) {
-  if (mode.mode != "nearest" || !axis.constant || *axis.constant < 1 ||
-      *axis.constant != static_cast<int64_t>(*axis.constant))
-    return false;
-  if (mode.coordinates == "asymmetric")
-    return mode.nearest == "floor";
-  return mode.coordinates == "half_pixel" &&
-         StringRef(mode.nearest).starts_with("round_prefer");
-}
-
-static SmallVector<Tap> tapsOf(Scalars &s, const ResizeMode &mode,
-                               const ResizeAxis &axis, Value at, Value in,
-                               Value out, Value &outside) {
-  Type index = s.b.getIndexType(), f32 = s.b.getF32Type();
-  if (isWholeUpscale(mode, axis)) {
-    Value scale = s.integer(index, static_cast<int64_t>(*axis.constant));
-    Value from = arith::DivUIOp::create(s.b, s.loc, at, scale);
-    return {{clampIndex(s, from, in), nullptr}};
-  }
-  Value x = coordinate(s, mode, axis, at, in, out);
-  if (mode.coordinates == "tf_crop_and_resize") {
-    Value last = s.sub(s.fromIndex(in, f32), s.constant(f32, 1));
-    Value beyond =
-        s.logicalOr(s.compare(Comparison::Less, x, s.constant(f32, 0), false),
-                    s.compare(Comparison::Greater, x, last, false));
-    outside = outside ? s.logicalOr(outside, beyond) : beyond;
-  }
-  if (mode.mode == "nearest")
-    return {{clampIndex(s, nearestIndex(s, mode.nearest, x), in), nullptr}};
-  Value floor = s.floor(x), ratio = s.sub(x, floor);
-  Value base = floatToIndex(s, floor), one = s.constant(f32, 1);
-  SmallVector<Tap> taps;
-  if (mode.mode == "linear") {
-    taps = {{base, s.sub(one, ratio)},
-            {s.add(base, s.integer(index, 1)), ratio}};
-  } else {
-    // Keys' cubic: the outer and inner polynomials at the taps' distances.
-    double a = mode.cubicCoefficient;
-    auto number = [&](double value) { return s.constant(f32, value); };
-    auto inner = [&](Value d) {
-      Value p = s.sub(s.mul(number(a + 2), d), number(a + 3));
-      return s.add(s.mul(s.mul(p, d), d), one);
-    };
-    auto outer = [&](Value d) {
-      Value p = s.sub(s.mul(number(a), d), number(5 * a));
-      p = s.add(s.mul(p, d), number(8 * a));
-      return s.sub(s.mul(p, d), number(4 * a));
-    };
-    Value rest = s.sub(one, ratio);
-    taps = {{s.add(base, s.integer(index, -1)), outer(s.add(ratio, one))},
-            {base, inner(ratio)},
-            {s.add(base, s.integer(index, 1)), inner(rest)},
-            {s.add(base, s.integer(index, 2)), outer(s.add(rest, one))}};
-  }
-  if (mode.excludeOutside) {
-    Value sum;
-    for (Tap &tap : taps) {
-      Value inside = s.compare(Comparison::Less, tap.index, in, true);
-      tap.weight = s.select(inside, tap.weight, s.constant(f32, 0));
-      sum = sum ? s.add(sum, tap.weight) : tap.weight;
-    }
-    for (Tap &tap : taps)
-      tap.weight = s.div(tap.weight, sum, false);
-  }
-  for (Tap &tap : taps)
-    tap.index = clampIndex(s, tap.index, in);
-  return taps;
-}
-
-/// The filter of an antialiased resize at distance `d` >= 0: a triangle, or
-/// Keys' cubic.
-static Value filterWeight(Scalars &s, const ResizeMode &mode, Value d) {
-  Type f32 = d.getType();
-  auto number = [&](double value) { return s.constant(f32, value); };
-  auto within = [&](double end) {
-    return s.compare(Comparison::Less, d, number(end), false);
-  };
-  if (mode.mode == "linear")
-    return s.select(within(1), s.sub(number(1), d), number(0));
-  double a = mode.cubicCoefficient;
-  Value inner = s.sub(s.mul(number(a + 2), d), number(a + 3));
-  inner = s.add(s.mul(s.mul(inner, d), d), number(1));
-  Value outer = s.sub(s.mul(number(a), d), number(5 * a));
-  outer = s.add(s.mul(outer, d), number(8 * a));
-  outer = s.sub(s.mul(outer, d), number(4 * a));
-  return s.select(within(1), inner, s.select(within(2), outer, number(0)));
-}
-
-/// One axis of an antialiased resize of a float tensor: where it shrinks the
-/// filter is stretched so that each input counts.
-static Value antialias(Lowering &l, Value tensor, const ResizeMode &mode,
-                       const ResizeAxis &axis) {
-  Type f32 = l.b.getF32Type(), index = l.b.getIndexType();
-  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+/// What is computed brought to the type of the result, and replaced where it
+/// comes from beyond the input.
+static Value finish(Lowering &l, Value tensor, const ResizeMode &mode,
+                    ArrayRef<ResizeAxis> axes, ArrayRef<TapTables> tables,
+                    Type element) {
+  Type lowered = signless(element);
+  bool isDone =
+      cast<RankedTensorType>(tensor.getType()).getElementType() == lowered;
   Dims dims = l.sizes(tensor);
-  dims[axis.axis] = axis.out;
-  Value in = l.index(axis.in), out = l.index(axis.out);
-  Scalars outer{l.b, l.loc};
-  Value scale = outer.atMost(axis.scale, outer.constant(f32, 1));
-  double support = mode.mode == "linear" ? 1 : 2;
-  Value reach = outer.div(outer.constant(f32, -support), scale, false);
-  // Bounded, should nothing of the axis be left.
-  reach = outer.atLeast(outer.floor(reach), outer.constant(f32, -(1 << 30)));
-  Value first = outer.add(floatToIndex(outer, reach), l.index(1));
-  Value count = outer.sub(l.index(2), outer.add(first, first));
-  return l.pull(
-      element, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-        Scalars s{nested, l.loc};
-        Value x = coordinate(s, mode, axis, at[axis.axis], in, out);
-        Value floor = s.floor(x), ratio = s.sub(x, floor);
-        Value base = s.add(floatToIndex(s, floor), first);
-        Value zero = s.constant(element, 0);
-        auto loop = scf::ForOp::create(
-            nested, l.loc, s.integer(index, 0), count, s.integer(index, 1),
-            ValueRange{zero, zero},
-            [&](OpBuilder &body, Location loc, Value i, ValueRange sums) {
-              Scalars t{body, loc};
-              Value place = t.add(base, i);
-              Value distance =
-                  t.mul(t.sub(t.fromIndex(t.add(first, i), f32), ratio), scale);
-              Value weight = filterWeight(t, mode, t.abs(distance));
-              if (mode.excludeOutside)
-                weight = t.select(t.compare(Comparison::Less, place, in, true),
-                                  weight, t.constant(f32, 0));
-              weight = toFloat(t, weight, element);
-              SmallVector<Value> from(at);
-              from[axis.axis] = clampIndex(t, place, in);
-              Value value = tensor::ExtractOp::create(body, loc, tensor, from);
-              scf::YieldOp::create(
-                  body, loc,
-                  ValueRange{t.add(sums[0], t.mul(value, weight)),
-                             t.add(sums[1], weight)});
-            });
-        return s.div(loop.getResult(0), loop.getResult(1), false);
-      });
-}
-
-/// The sum over the taps of axes[next...].
-static Value gatherTaps(Scalars &s, Value tensor,
-                        ArrayRef<SmallVector<Tap>> taps,
-                        ArrayRef<ResizeAxis> axes, SmallVector<Value> position,
-                        bool weighted) {
-  if (taps.empty()) {
-    Value x = tensor::ExtractOp::create(s.b, s.loc, tensor, position);
-    return weighted ? widen(s, x) : x;
-  }
-  Value sum;
-  for (const Tap &tap : taps.front()) {
-    position[axes.front().axis] = tap.index;
-    Value x = gatherTaps(s, tensor, taps.drop_front(), axes.drop_front(),
-                         position, weighted);
-    if (tap.weight)
-      x = s.mul(x, toFloat(s, tap.weight, x.getType()));
-    sum = sum ? s.add(sum, x) : x;
-  }
-  return sum;
+  unsigned rank = dims.size();
+  SmallVector<MappedOperand> operands = {
+      {tensor, l.b.getMultiDimIdentityMap(rank)}};
+  for (auto [axis, table] : llvm::zip(axes, tables))
+    if (table.outside)
+      operands.push_back(
+          {table.outside,
+           AffineMap::get(rank, 0, l.b.getAffineDimExpr(axis.axis))});
+  if (isDone && operands.size() == 1)
+    return tensor;
+  return l.map(lowered, dims, operands, [&](OpBuilder &nested, ValueRange in) {
+    Scalars s{nested, l.loc};
+    Value x = in[0];
+    if (!isDone)
+      x = isa<FloatType>(element) ? toFloat(s, x, lowered)
+                                  : s.saturate(s.roundEven(x), element);
+    for (Value outside : in.drop_front().drop_back())
+      x = s.select(outside, s.constant(lowered, mode.extrapolation), x);
+    return x;
+  });
 }
 
 /// Reads scales and sizes into the axes that are resized.
@@ -383,47 +169,27 @@ static FailureOr<SmallVector<ResizeAxis>> readAxes(Lowering &l, OnnxNode n) {
   return result;
 }
 
-/// A tensor whose onnx elements are of type `element`, resized to `dims`.
+/// A tensor whose onnx elements are of type `element`, resized to `dims`;
+/// `tables` are of the axes, unless antialiased.
 static Value resized(Lowering &l, Value tensor, Type element,
-                     const ResizeMode &mode, SmallVector<ResizeAxis> axes,
-                     ArrayRef<OpFoldResult> dims, bool antialiased) {
-  SmallVector<Value> ins, outs;
-  for (ResizeAxis &axis : axes) {
-    ins.push_back(l.index(axis.in));
-    outs.push_back(l.index(axis.out));
-  }
-  bool weighted = mode.mode != "nearest";
-  bool isFloat = isa<FloatType>(element);
-  Type lowered = signless(element);
-  if (weighted && !isFloat) {
+                     const ResizeMode &mode, ArrayRef<ResizeAxis> axes,
+                     ArrayRef<TapTables> tables, ArrayRef<OpFoldResult> dims,
+                     bool antialiased) {
+  if (mode.mode == "nearest") {
+    tensor = pickTaps(l, tensor, axes, tables, dims);
+  } else if (!isa<FloatType>(element)) {
     tensor = l.convert(tensor, element, l.b.getF32Type());
+  } else if (antialiased) {
+    tensor = l.convert(tensor, element, computeType(element));
   }
-  if (antialiased) {
-    tensor = l.convert(tensor, isFloat ? element : l.b.getF32Type(),
-                       isFloat ? computeType(element) : l.b.getF32Type());
+  if (antialiased)
     for (const ResizeAxis &axis : axes)
       tensor = antialias(l, tensor, mode, axis);
-    // What is left to do for each element is its type.
-    axes.clear();
-  }
-  return l.pull(
-      lowered, dims, [&](OpBuilder &nested, ArrayRef<Value> at) -> Value {
-        Scalars s{nested, l.loc};
-        SmallVector<SmallVector<Tap>> all;
-        Value outside;
-        for (auto [i, axis] : llvm::enumerate(axes))
-          all.push_back(
-              tapsOf(s, mode, axis, at[axis.axis], ins[i], outs[i], outside));
-        Value x =
-            gatherTaps(s, tensor, all, axes, SmallVector<Value>(at), weighted);
-        if (weighted && isFloat)
-          x = toFloat(s, x, lowered);
-        if (weighted && !isFloat)
-          x = s.saturate(s.roundEven(x), element);
-        if (outside)
-          x = s.select(outside, s.constant(lowered, mode.extrapolation), x);
-        return x;
-      });
+  else if (mode.mode != "nearest")
+    for (auto [axis, table] :
+         llvm::zip(llvm::reverse(axes), llvm::reverse(tables)))
+      tensor = sumTaps(l, tensor, mode, axis, table);
+  return finish(l, tensor, mode, axes, tables, element);
 }
 
 static bool isKnown(const ResizeMode &mode) {
@@ -477,23 +243,21 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
   dims = l.preferKnown(n.out(), dims);
   l.requireAllocatable(dims);
   SmallVector<ResizeAxis> axes;
-  int64_t taps = 1;
   for (ResizeAxis &axis : *read) {
     axis.out = dims[axis.axis];
     bool same = axis.constant && *axis.constant == 1 &&
                 mode.coordinates != "tf_crop_and_resize";
     if (same)
       continue;
-    taps *= mode.mode == "nearest" ? 1 : mode.mode == "linear" ? 2 : 4;
     axes.push_back(axis);
   }
-  if (taps > 256 && !antialiased)
-    return l.refuse("resizing so many axes at once is not supported yet");
 
-  // Pictures are resized with the channels last, like convolutions.
-  bool channelsLast = rank == 4 && llvm::all_of(axes, [](ResizeAxis &axis) {
-                        return axis.axis >= 2;
-                      });
+  // Pictures are resized with the channels last, like convolutions; with a few
+  // channels, rows are longer.
+  int64_t channels = rank == 4 ? l.staticDim(n.in(0), 1) : 0;
+  bool channelsLast =
+      rank == 4 && (channels < 0 || channels >= 8) &&
+      llvm::all_of(axes, [](ResizeAxis &axis) { return axis.axis >= 2; });
   Value tensor = l.value(n.in(0));
   if (channelsLast) {
     tensor = l.transpose(tensor, {0, 2, 3, 1});
@@ -501,12 +265,16 @@ static LogicalResult lowerResize(Lowering &l, OnnxNode n) {
     for (ResizeAxis &axis : axes)
       --axis.axis;
   }
+  SmallVector<TapTables> tables(axes.size());
+  if (!antialiased)
+    for (auto [axis, table] : llvm::zip(axes, tables))
+      table = makeTables(l, mode, axis);
   Value result = byParts(
       l, tensor, element, [&](Value part, Type type, ComplexPart which) {
         ResizeMode own = mode;
         if (which == ComplexPart::Imaginary)
           own.extrapolation = 0; // it is a real number
-        return resized(l, part, type, own, axes, dims, antialiased);
+        return resized(l, part, type, own, axes, tables, dims, antialiased);
       });
   l.set(n.out(), channelsLast ? l.transpose(result, {0, 3, 1, 2}) : result);
   return success();
