@@ -97,6 +97,24 @@ def FoldConstants : Pass<"onnx-fold-constants", "mlir::func::FuncOp"> {
   }];
 }
 
+def DequantizedWeights : Pass<"onnx-dequantized-weights", "mlir::func::FuncOp"> {
+  let summary = "Products with dequantised constants keep them in few bits";
+  let description = [{
+    A MatMul or Gemm whose right operand is a DequantizeLinear of a constant matrix of 2, 4 or 8 bits, perhaps transposed, becomes
+    MatMulNBits: the library then has the few bits, not floats, and the product reads no more than them. The scales may be one, one for each
+    column, or one for each block of a column.
+
+    ```mlir
+    %w = onnx.DequantizeLinear(%q, %scales, %none) {axis = 0, block_size = 32} : (tensor<64x48xi4>, tensor<2x48xf32>, none) -> tensor<64x48xf32>
+    %y = onnx.MatMul(%x, %w) : (tensor<?x64xf32>, tensor<64x48xf32>) -> tensor<?x48xf32>
+    ```
+    becomes
+    ```mlir
+    %y = onnx.com.microsoft.MatMulNBits(%x, %packed, %turned, %none, %none, %none) {K = 64, N = 48, bits = 4, block_size = 32} : ...
+    ```
+  }];
+}
+
 def Simplify : Pass<"onnx-simplify", "mlir::func::FuncOp"> {
   let summary = "Removes operators that change nothing";
   let description = [{

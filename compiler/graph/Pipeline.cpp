@@ -31,6 +31,7 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   add(createCSEPass());
   // Before the dequantised weights of a small product fold.
   add(createIntegerContractions());
+  add(createDequantizedWeights());
   // Normalisation becomes a factor and a term, which products take in.
   add(createFoldBatchNorm());
   add(createFoldChannelAffine());

@@ -3,6 +3,7 @@
 #define ONNXC_COMPILER_IMPORT_VALUETYPES_H
 
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 #include "onnx/onnx_pb.h"
 
@@ -16,6 +17,14 @@ struct ValueTypes {
          {&graph.input(), &graph.value_info(), &graph.output()})
       for (const onnx::ValueInfoProto &value : *values)
         own[value.name()] = value.type();
+    // One that is an input, too, is but the input's default.
+    for (const onnx::TensorProto &tensor : graph.initializer())
+      constants.insert(tensor.name());
+    for (const onnx::ValueInfoProto &input : graph.input())
+      constants.erase(input.name());
+    for (const onnx::NodeProto &node : graph.node())
+      if (node.op_type() == "Constant" && node.output_size() == 1)
+        constants.insert(node.output(0));
     for (const onnx::TensorProto &tensor : graph.initializer()) {
       auto &type = *own[tensor.name()].mutable_tensor_type();
       type.set_elem_type(tensor.data_type());
@@ -33,7 +42,16 @@ struct ValueTypes {
     return nullptr;
   }
 
+  /// Whether a value is an initializer or a Constant.
+  bool isConstant(llvm::StringRef name) const {
+    for (const ValueTypes *types = this; types; types = types->parent)
+      if (types->constants.contains(name) || types->own.contains(name))
+        return types->constants.contains(name);
+    return false;
+  }
+
   llvm::StringMap<onnx::TypeProto> own;
+  llvm::StringSet<> constants;
   const ValueTypes *parent;
 };
 

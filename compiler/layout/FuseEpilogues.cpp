@@ -127,8 +127,10 @@ struct FuseEpilogue : OpRewritePattern<linalg::GenericOp> {
 struct FuseEpiloguesPass : onnxc::impl::FuseEpiloguesBase<FuseEpiloguesPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FuseEpilogue<kernel::MatmulOp>, FuseEpilogue<kernel::ConvOp>,
-                 FuseEpilogue<kernel::DepthwiseConvOp>>(&getContext());
+    patterns.add<
+        FuseEpilogue<kernel::MatmulOp>, FuseEpilogue<kernel::QuantizedMatmulOp>,
+        FuseEpilogue<kernel::ConvOp>, FuseEpilogue<kernel::DepthwiseConvOp>>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

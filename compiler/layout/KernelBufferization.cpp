@@ -255,6 +255,8 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
     kernel::BoxOp::attachInterface<BoxModel>(*context);
     kernel::UnboxOp::attachInterface<UnboxModel>(*context);
     kernel::MatmulOp::attachInterface<KernelModel<kernel::MatmulOp>>(*context);
+    kernel::QuantizedMatmulOp::attachInterface<
+        KernelModel<kernel::QuantizedMatmulOp>>(*context);
     kernel::ConvOp::attachInterface<KernelModel<kernel::ConvOp>>(*context);
     kernel::WinogradInputOp::attachInterface<
         KernelModel<kernel::WinogradInputOp>>(*context);

@@ -69,6 +69,32 @@ struct PackMatmul : OpRewritePattern<kernel::MatmulOp> {
   }
 };
 
+struct PackQuantizedMatmul : OpRewritePattern<kernel::QuantizedMatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(kernel::QuantizedMatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getPacked())
+      return rewriter.notifyMatchFailure(op, "already packed");
+    SmallVector<Value> packed;
+    for (Value operand : {op.getWeights(), op.getScales(), op.getZeroPoints()})
+      if (operand) {
+        packed.push_back(packConstant(operand, 0, rewriter));
+        if (!packed.back())
+          return rewriter.notifyMatchFailure(op,
+                                             "an operand is not a constant");
+      }
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getWeightsMutable().assign(packed[0]);
+      op.getScalesMutable().assign(packed[1]);
+      if (packed.size() > 2)
+        op.getZeroPointsMutable().assign(packed[2]);
+      op.setPacked(true);
+    });
+    return success();
+  }
+};
+
 struct PackConv : OpRewritePattern<kernel::ConvOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -154,7 +180,8 @@ void readFromPanels(kernel::WeightOp matrix,
 struct PackWeightsPass : onnxc::impl::PackWeightsBase<PackWeightsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<PackMatmul, PackConv, PackRecurrence>(&getContext());
+    patterns.add<PackMatmul, PackQuantizedMatmul, PackConv, PackRecurrence>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     SmallVector<kernel::WeightOp> matrices, packed;

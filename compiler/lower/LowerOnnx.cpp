@@ -37,6 +37,7 @@ static LoweringTable makeTable() {
   addTransposedConvolutions(table);
   addPools(table);
   addMatrixProducts(table);
+  addMatMulNBits(table);
   addNormalizations(table);
   addRecurrent(table);
   addReductions(table);

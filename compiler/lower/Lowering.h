@@ -361,6 +361,7 @@ void addConvolutions(LoweringTable &table);
 void addTransposedConvolutions(LoweringTable &table);
 void addPools(LoweringTable &table);
 void addMatrixProducts(LoweringTable &table);
+void addMatMulNBits(LoweringTable &table);
 void addNormalizations(LoweringTable &table);
 void addRecurrent(LoweringTable &table);
 void addReductions(LoweringTable &table);

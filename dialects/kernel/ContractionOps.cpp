@@ -98,6 +98,7 @@ template <typename OpTy> static bool trivialEpilogue(OpTy op) {
   }
 
 ONNXC_CONTRACTION(MatmulOp)
+ONNXC_CONTRACTION(QuantizedMatmulOp)
 ONNXC_CONTRACTION(ConvOp)
 ONNXC_CONTRACTION(WinogradConvOp)
 ONNXC_CONTRACTION(DepthwiseConvOp)
@@ -149,6 +150,46 @@ LogicalResult MatmulOp::verify() {
       return emitOpError("rhs and output have different column counts");
   }
   return verifyEpilogue(*this, getLhs(), getRhs());
+}
+
+LogicalResult QuantizedMatmulOp::verify() {
+  auto typeOf = [](Value value) { return cast<ShapedType>(value.getType()); };
+  ShapedType lhs = typeOf(getLhs()), init = typeOf(getInit());
+  int64_t bits = getBits(), block = getBlock(), depth = getDepth();
+  if (bits != 2 && bits != 4 && bits != 8)
+    return emitOpError("weights must have 2, 4 or 8 bits");
+  if (depth < 1 || block < 1 || block % stepsPerWord() != 0)
+    return emitOpError("blocks must be whole words");
+  if (lhs.getRank() < 2 || lhs.getRank() != init.getRank())
+    return emitOpError("lhs and output must have the same rank of 2 or more");
+  if (!compatible(lhs.getDimSize(lhs.getRank() - 2),
+                  init.getDimSize(init.getRank() - 2)) ||
+      !compatible(lhs.getShape().back(), depth))
+    return emitOpError("lhs does not fit the output and the depth");
+  int64_t columns = init.getShape().back();
+  if (!isa<FloatType>(lhs.getElementType()) || ShapedType::isDynamic(columns))
+    return emitOpError("multiplies floats by a known number of columns");
+  auto fits = [&](Value operand, int64_t rows) {
+    ArrayRef<int64_t> shape = typeOf(operand).getShape();
+    if (!getPacked())
+      return shape == ArrayRef<int64_t>{rows, columns};
+    return shape.size() == 3 && shape[1] == rows &&
+           shape[0] == llvm::divideCeilSigned(columns, shape[2]);
+  };
+  int64_t words = blocks() * (block / stepsPerWord());
+  if (!typeOf(getWeights()).getElementType().isInteger(32) ||
+      !fits(getWeights(), words))
+    return emitOpError("weights must be ") << words << " rows of words";
+  if (!isa<FloatType>(typeOf(getScales()).getElementType()) ||
+      !fits(getScales(), blocks()))
+    return emitOpError("scales must be ") << blocks() << " rows of floats";
+  if (Value zero = getZeroPoints()) {
+    bool areWords = typeOf(zero).getElementType().isInteger(32);
+    if (!fits(zero,
+              areWords ? llvm::divideCeil(blocks(), stepsPerWord()) : blocks()))
+      return emitOpError("zero points do not fit the blocks");
+  }
+  return verifyEpilogue(*this, getLhs(), getScales());
 }
 
 /// The output rows that a window of `taps` makes of `size` rows.

@@ -194,6 +194,48 @@ def Kernel_MatmulOp : Kernel_ContractionOp<"matmul"> {
   let hasVerifier = 1;
 }
 
+def Kernel_QuantizedMatmulOp : Kernel_ContractionOp<"quantized_matmul", [AttrSizedOperandSegments]> {
+  let summary = "Matrix product with weights of a few bits, which are scaled by blocks, with an epilogue";
+  let description = [{
+    ```
+    init[b..., m, n] = epilogue(sum_{k < depth} lhs[b..., m, k] * w[k, n])
+    w[k, n] = (q[k, n] - zero[k / block, n]) * scales[k / block, n]
+    ```
+    `q` are unsigned numbers of `bits` bits (2, 4 or 8). A word of `weights`, `[blocks * block / s, N]` of i32, holds s = 32 / bits steps
+    of k, the first in the lowest bits; `block` is a multiple of s, and the last one is stored in full. `zero_points` are words, too, `[ceil(blocks / s), N]` of i32, or
+    floats, `[blocks, N]`; without them zero is 2^(bits - 1). Weights stream through the registers as they lie in the library: a product
+    with one row is as fast as memory gives these few bits.
+
+    With `packed`, weights, scales and zero points are panels of W columns, `[P, ..., W]`, the last zero-padded. lhs may have any
+    number of leading dims, all equal to the output's.
+
+    ```mlir
+    %c = kernel.quantized_matmul ins(%a, %q, %s : tensor<?x64xf32>, tensor<8x48xi32>, tensor<2x48xf32>) zero_points(%z : tensor<1x48xi32>)
+           outs(%init : tensor<?x48xf32>) {bits = 4, block = 32, depth = 64, epilogue_maps = []} -> tensor<?x48xf32> epilogue {
+    ^bb0(%acc: f32):
+      kernel.yield %acc : f32
+    }
+    ```
+  }];
+  let arguments = (ins AnyShaped:$lhs, AnyShaped:$weights, AnyShaped:$scales, Optional<AnyShaped>:$zero_points,
+                       Variadic<AnyShaped>:$epilogue_operands, AnyShaped:$init,
+                       I64Attr:$bits, I64Attr:$block, I64Attr:$depth,
+                       AffineMapArrayAttr:$epilogue_maps, UnitAttr:$packed);
+  let assemblyFormat = [{
+    `ins` `(` $lhs `,` $weights `,` $scales `:` type($lhs) `,` type($weights) `,` type($scales) `)`
+    (`zero_points` `(` $zero_points^ `:` type($zero_points) `)`)?
+    (`with` `(` $epilogue_operands^ `:` type($epilogue_operands) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)? `epilogue` $epilogue
+  }];
+  let extraClassDeclaration = dpsDeclaration # [{
+    /// Steps of k that a word holds.
+    int64_t stepsPerWord() { return 32 / getBits(); }
+    /// Blocks of k that have a scale of their own.
+    int64_t blocks() { return (getDepth() + getBlock() - 1) / getBlock(); }
+  }];
+  let hasVerifier = 1;
+}
+
 def Kernel_ConvOp : Kernel_ContractionOp<"conv"> {
   let summary = "Convolution of an already padded channels-last input, with an epilogue";
   let description = [{
@@ -300,7 +342,7 @@ def Kernel_DepthwiseConvOp : Kernel_ContractionOp<"depthwise_conv"> {
 }
 
 def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["MatmulOp", "ConvOp", "WinogradConvOp", "DepthwiseConvOp", "AttentionOp"]>]> {
+    ParentOneOf<["MatmulOp", "QuantizedMatmulOp", "ConvOp", "WinogradConvOp", "DepthwiseConvOp", "AttentionOp"]>]> {
   let summary = "The value that an epilogue stores";
   let arguments = (ins AnyType:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";

@@ -110,8 +110,8 @@ def Onnx_ReturnOp : Onnx_Op<"Return", [Pure, Terminator]> {
   let arguments = (ins Variadic<AnyType>:$values);
 }
 
-// ONNX Runtime's own operators give way to the standard's; this one, which
-// sklearn-onnx writes for texts, has no equal there.
+// ONNX Runtime's own operators give way to the standard's; these have no equal
+// there. sklearn-onnx writes this one for texts.
 def Onnx_TokenizerOp : Onnx_Op<"com.microsoft.Tokenizer", [Pure]> {
   let summary = "The tokens of texts";
   let description = [{
@@ -121,6 +121,23 @@ def Onnx_TokenizerOp : Onnx_Op<"com.microsoft.Tokenizer", [Pure]> {
   }];
   let arguments = (ins AnyType:$X, DefaultValuedAttr<I64Attr, "0">:$mark, DefaultValuedAttr<I64Attr, "1">:$mincharnum,
                        StrAttr:$pad_value, OptionalAttr<StrArrayAttr>:$separators, OptionalAttr<StrAttr>:$tokenexp);
+  let results = (outs AnyType:$Y);
+}
+
+// What tools for language models write: weights keep their few bits.
+def Onnx_MatMulNBitsOp : Onnx_Op<"com.microsoft.MatMulNBits", [Pure]> {
+  let summary = "Product with a constant matrix of numbers of a few bits";
+  let description = [{
+    `Y[..., n] = sum_k A[..., k] * (B[n, k] - zero_points[n, k / block_size]) * scales[n, k / block_size] + bias[n]`.
+
+    `B`, `[N, blocks, block_size * bits / 8]` of ui8, holds unsigned numbers of `bits` (2, 4 or 8) bits, the first in the lowest bits;
+    `scales` is `[N, blocks]` (or flat), `zero_points` likewise, of floats, or `[N, ceil(blocks * bits / 8)]` of numbers as B's; absent:
+    2^(bits - 1). All three are constants. `bias` is `[N]`.
+  }];
+  let arguments = (ins AnyType:$A, AnyType:$B, AnyType:$scales, AnyType:$zero_points, AnyType:$g_idx, AnyType:$bias,
+                       I64Attr:$K, I64Attr:$N, DefaultValuedAttr<I64Attr, "0">:$accuracy_level,
+                       DefaultValuedAttr<I64Attr, "4">:$bits, I64Attr:$block_size,
+                       DefaultValuedAttr<I64Attr, "0">:$weight_prepacked);
   let results = (outs AnyType:$Y);
 }
 

@@ -42,6 +42,7 @@ class Operator:
     outputs: int = 1
     note: str = ""
     multiplications: int = 0  # with an addition each
+    domain: str = ""
 
     @property
     def name(self) -> str:
@@ -53,7 +54,7 @@ class Operator:
         names = [f"x{i}" if value is not None else "" for i, value in enumerate(self.inputs)]
         results = [f"y{i}" for i in range(self.outputs)]
         graph = helper.make_graph(
-            [helper.make_node(self.operator, names, results, **self.attributes)],
+            [helper.make_node(self.operator, names, results, domain=self.domain, **self.attributes)],
             self.operator,
             [
                 helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
@@ -63,7 +64,8 @@ class Operator:
             [onnx.ValueInfoProto(name=name) for name in results],
             [numpy_helper.from_array(self.inputs[i], names[i]) for i in self.constants],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+        opsets = [helper.make_opsetid("", OPSET), *([helper.make_opsetid(self.domain, 1)] if self.domain else [])]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
         model = onnx.shape_inference.infer_shapes(model)
         for result in model.graph.output:  # a checked model says something of its shape
             if not result.type.tensor_type.HasField("shape"):
@@ -317,6 +319,18 @@ def products(s: Shapes) -> Iterator[Operator]:
     )
     a, b = s.integers(128, 768, high=255, kind=np.uint8), s.integers(768, 768, low=-100, kind=np.int8)
     yield Operator("MatMulInteger", [a, b], {}, (1,), 1, "x 768x768", 128 * 768 * 768)
+    packed, scales = s.integers(4096, 128, 16, high=256, kind=np.uint8), s.floats(4096, 128, low=0.01, high=0.02)
+    for rows in (1, 128):
+        yield Operator(
+            "MatMulNBits",
+            [s.floats(rows, 4096), packed, scales],
+            {"N": 4096, "K": 4096, "bits": 4, "block_size": 32},
+            (1, 2),
+            1,
+            "x 4096x4096 of 4 bits",
+            rows * 4096 * 4096,
+            "com.microsoft",
+        )
     yield Operator(
         "Einsum",
         [s.floats(12, 128, 64), s.floats(12, 128, 64)],

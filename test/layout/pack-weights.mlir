@@ -98,3 +98,25 @@ func.func @small(%i: index, %k: index, %x: tensor<?x32xf32>, %init: tensor<?x64x
   }
   return %e, %0 : f32, tensor<?x64xf32>
 }
+
+// -----
+
+// Words, scales and zero points lie in panels alike.
+
+// CHECK-LABEL: func @few_bits
+// CHECK: %[[W:.*]] = kernel.weight {{.*}}panel_axis = 0 : i64, panel_width = 16 : i64{{.*}} -> tensor<2x8x16xi32>
+// CHECK: %[[S:.*]] = kernel.weight {{.*}} -> tensor<2x2x16xf16>
+// CHECK: %[[Z:.*]] = kernel.weight {{.*}} -> tensor<2x1x16xi32>
+// CHECK: kernel.quantized_matmul ins(%{{.*}}, %[[W]], %[[S]] : {{.*}}) zero_points(%[[Z]] : tensor<2x1x16xi32>)
+// CHECK-SAME: packed
+func.func @few_bits(%x: tensor<?x64xf32>, %init: tensor<?x20xf32>) -> tensor<?x20xf32> {
+  %w = kernel.weight dense<7> : tensor<20x8xi32> {permutation = array<i64: 1, 0>} -> tensor<8x20xi32>
+  %s = kernel.weight dense<1.0> : tensor<20x2xf16> {permutation = array<i64: 1, 0>} -> tensor<2x20xf16>
+  %z = kernel.weight dense<3> : tensor<20x1xi32> {permutation = array<i64: 1, 0>} -> tensor<1x20xi32>
+  %0 = kernel.quantized_matmul ins(%x, %w, %s : tensor<?x64xf32>, tensor<8x20xi32>, tensor<2x20xf16>) zero_points(%z : tensor<1x20xi32>)
+      outs(%init : tensor<?x20xf32>) {bits = 4, block = 32, depth = 64, epilogue_maps = []} -> tensor<?x20xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return %0 : tensor<?x20xf32>
+}

@@ -211,25 +211,74 @@ def test_products(compiled) -> None:
     model.check(compiled, 1e-4)
 
 
-@pytest.mark.parametrize("opset", [13, 21])
-def test_products_with_few_bits(compiled, opset) -> None:
-    """Packed numbers with and without zero points, packed or not; a last block that is not full."""
-    generator, model = random_generator(), Model(opset)
-    rows, columns, block = 6, 40, 16
-    blocks = 3
-    x = model.give("x", floats(generator, 2, 3, columns), ["B", "S", columns])
-    scales = model.constant("scales", generator.uniform(0.01, 0.1, rows * blocks).astype(np.float32))
-    bias = model.constant("bias", floats(generator, rows))
-    shape = {"N": rows, "K": columns, "block_size": block}
-    for bits in (4, 8):
-        packed = generator.integers(0, 256, (rows, blocks, block * bits // 8)).astype(np.uint8)
-        zeros = generator.integers(0, 256, (rows, -(-blocks * bits // 8))).astype(np.uint8)
-        weights = model.constant(f"w{bits}", packed)
-        model.add("MatMulNBits", [x, weights, scales], bits=bits, **shape)
-        model.add("MatMulNBits", [x, weights, scales, model.constant(f"z{bits}", zeros), "", bias], bits=bits, **shape)
-    real = model.constant("real_zeros", generator.uniform(0, 15, (rows, blocks)).astype(np.float32))
-    model.add("MatMulNBits", [x, "w4", scales, real], bits=4, accuracy_level=1, **shape)
+@pytest.mark.parametrize("rows", [1, 6, "S"])
+def test_products_with_few_bits(compiled, rows) -> None:
+    """One row, some, and a number that only a run knows; blocks of all sizes, the last one cut short or not; packed
+    zero points, floats or none."""
+    generator, model = random_generator(), Model(13 if rows == 1 else 21)
+    count = 6 if rows == "S" else rows
+    for bits, block, columns, depth in (
+        (4, 16, 70, 100),
+        (8, 32, 33, 40),
+        (4, 128, 16, 384),
+        (8, 64, 8, 515),
+        (4, 32, 5, 8),
+    ):
+        name = f"{bits}_{block}"
+        blocks = -(-depth // block)
+        x = model.give(f"x{name}", floats(generator, count, depth), [rows, depth])
+        packed = generator.integers(0, 256, (columns, blocks, block * bits // 8)).astype(np.uint8)
+        zeros = generator.integers(0, 256, (columns, -(-blocks * bits // 8))).astype(np.uint8)
+        real = generator.uniform(0, 2**bits, (columns, blocks)).astype(np.float32)
+        weights = [x, model.constant(f"w{name}", packed)]
+        weights.append(model.constant(f"s{name}", generator.uniform(0.01, 0.1, (columns, blocks)).astype(np.float32)))
+        shape = {"N": columns, "K": depth, "block_size": block, "bits": bits}
+        model.add("MatMulNBits", weights, **shape)
+        bias = model.constant(f"b{name}", floats(generator, columns))
+        model.add("MatMulNBits", [*weights, model.constant(f"z{name}", zeros), "", bias], **shape)
+        if bits == 4:
+            model.add("MatMulNBits", [*weights, model.constant(f"r{name}", real)], accuracy_level=1, **shape)
     model.check(compiled, 1e-4)
+
+
+def test_products_with_few_bits_in_a_batch(compiled) -> None:
+    """Any rank of A, halves, and a matrix that is an input."""
+    generator, model = random_generator(), Model(17)
+    shape = {"N": 24, "K": 64, "block_size": 16, "bits": 4}
+    packed = generator.integers(0, 256, (24, 4, 8)).astype(np.uint8)
+    scales = generator.uniform(0.01, 0.1, (24, 4)).astype(np.float32)
+    weights = [model.constant("w", packed), model.constant("s", scales)]
+    x = model.give("x", floats(generator, 2, 3, 64), ["B", "S", 64])
+    model.add("MatMulNBits", [x, *weights], **shape)
+    model.add("MatMulNBits", [x, model.give("given", packed, [24, 4, 8]), "s"], **shape)
+    model.add("Transpose", [x], domain="", perm=[1, 0, 2])
+    model.add("MatMulNBits", [model.outputs[-1], *weights], **shape)
+    model.check(compiled, 1e-4)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_weights_of_few_bits_in_a_library(bits, tmp_path) -> None:
+    """A library has the bits of the file; 2 bits against NumPy: not every processor's ONNX Runtime takes them."""
+    generator, model = random_generator(), Model(21)
+    columns, depth, block = 1024, 4096, 32
+    x = model.give("x", floats(generator, 2, depth), ["S", depth])
+    packed = generator.integers(0, 256, (columns, depth // block, block * bits // 8)).astype(np.uint8)
+    zeros = generator.integers(0, 256, (columns, depth // block * bits // 8)).astype(np.uint8)
+    scales = generator.uniform(0.01, 0.1, (columns, depth // block)).astype(np.float16).astype(np.float32)
+    weights = [model.constant("w", packed), model.constant("s", scales), model.constant("z", zeros)]
+    model.add("MatMulNBits", [x, *weights], N=columns, K=depth, block_size=block, bits=bits)
+    data, library = model.build([2]).SerializeToString(), tmp_path / "m.so"
+    onnxc.compile(data, library)
+    assert library.stat().st_size < 1.02 * len(data) + (1 << 20)
+
+    def numbers(array: np.ndarray) -> np.ndarray:
+        shifts = np.arange(0, 8, bits, dtype=np.uint8)
+        return ((array[..., None] >> shifts) & (2**bits - 1)).reshape(columns, -1).astype(np.float64)
+
+    centred = numbers(packed) - numbers(zeros).repeat(block, axis=1)
+    wanted = model.feeds["x"] @ (centred * scales.repeat(block, axis=1)).T
+    (ours,) = onnxc.InferenceSession(library).run(None, model.feeds)
+    np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
 def test_attention_with_a_past(compiled) -> None:
@@ -427,7 +476,7 @@ def test_tokens(compiled) -> None:
         ("MultiHeadAttention", ["x"], {"num_heads": 2}, "packed keys and values"),
         ("FusedGemm", ["w", "w"], {"activation": "Odd"}, "activation 'Odd' is not supported yet"),
         ("FusedMatMul", ["w", "w"], {"transBatchA": 1}, "transBatchA and transBatchB"),
-        ("MatMulNBits", ["x", "w", "w"], {"N": 4, "K": 4, "block_size": 16, "bits": 3}, "bits other than 4 and 8"),
+        ("MatMulNBits", ["x", "w", "w"], {"N": 4, "K": 4, "block_size": 16, "bits": 3}, "bits other than 2, 4 and 8"),
         ("MatMulNBits", ["x", "w", "w"], {"K": 4}, "N, K or block_size"),
         ("Unheard", ["x"], {}, "operator domain 'com.microsoft' is not supported"),
     ],

@@ -29,6 +29,9 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       .Case([&](kernel::MatmulOp matmul) {
         return matmulExtent(code, matmul, operands, target);
       })
+      .Case([&](kernel::QuantizedMatmulOp matmul) {
+        return quantizedMatmulExtent(code, matmul, operands, target);
+      })
       .Case([&](kernel::ConvOp conv) {
         return convExtent(code, conv, operands, target);
       })
@@ -69,6 +72,9 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
 LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](kernel::MatmulOp matmul) { return emitMatmul(matmul, body); })
+      .Case([&](kernel::QuantizedMatmulOp matmul) {
+        return emitQuantizedMatmul(matmul, body);
+      })
       .Case([&](kernel::ConvOp conv) { return emitConv(conv, body); })
       .Case([&](kernel::WinogradInputOp input) {
         return emitWinogradInput(input, body);

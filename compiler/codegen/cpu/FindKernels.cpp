@@ -12,11 +12,12 @@ using namespace mlir;
 using namespace onnxc;
 
 bool onnxc::isKernel(Operation *op) {
-  return isa<linalg::LinalgOp, memref::CopyOp, kernel::MatmulOp, kernel::ConvOp,
-             kernel::WinogradInputOp, kernel::WinogradConvOp,
-             kernel::DepthwiseConvOp, kernel::SoftmaxOp, kernel::AttentionOp,
-             kernel::RecurrenceOp, kernel::PoolOp, kernel::PadOp,
-             kernel::PadBorderOp, kernel::TreeWalkOp, kernel::TreeScanOp>(op);
+  return isa<linalg::LinalgOp, memref::CopyOp, kernel::MatmulOp,
+             kernel::QuantizedMatmulOp, kernel::ConvOp, kernel::WinogradInputOp,
+             kernel::WinogradConvOp, kernel::DepthwiseConvOp, kernel::SoftmaxOp,
+             kernel::AttentionOp, kernel::RecurrenceOp, kernel::PoolOp,
+             kernel::PadOp, kernel::PadBorderOp, kernel::TreeWalkOp,
+             kernel::TreeScanOp>(op);
 }
 
 bool onnxc::isLoopNest(Operation *op) {

@@ -71,6 +71,11 @@ static Index kernelFlops(Code &code, Operation *op) {
                            lastDim(code, matmul.getLhs()),
                            matmul.getEpilogue());
       })
+      .Case([&](kernel::QuantizedMatmulOp matmul) {
+        return contraction(code, matmul.getInit(),
+                           code.constant(matmul.getDepth()),
+                           matmul.getEpilogue());
+      })
       .Case([&](kernel::ConvOp conv) {
         // [G, P, KH, KW, IC, W] or [G, KH, KW, IC, OC]
         return contraction(

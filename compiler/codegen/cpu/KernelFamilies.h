@@ -17,6 +17,12 @@ ParallelExtent matmulExtent(Code &code, kernel::MatmulOp op,
                             const Target &target);
 mlir::LogicalResult emitMatmul(kernel::MatmulOp op, KernelBody &body);
 
+ParallelExtent quantizedMatmulExtent(Code &code, kernel::QuantizedMatmulOp op,
+                                     llvm::ArrayRef<BufferView> operands,
+                                     const Target &target);
+mlir::LogicalResult emitQuantizedMatmul(kernel::QuantizedMatmulOp op,
+                                        KernelBody &body);
+
 ParallelExtent convExtent(Code &code, kernel::ConvOp op,
                           llvm::ArrayRef<BufferView> operands,
                           const Target &target);

@@ -68,6 +68,22 @@ static LogicalResult gemm(ShapeContext &shape) {
   return success();
 }
 
+/// [..., K] to [..., N].
+static LogicalResult matmulNBits(ShapeContext &shape) {
+  auto dims = shape.dims(0);
+  if (!dims)
+    return success();
+  if (dims->empty())
+    return shape.error("a scalar cannot be an operand of a matrix product");
+  Exprs result(*dims);
+  if (failed(shape.same(result.back(), shape.constant(shape.integer("K", 0)),
+                        "K and the last dim of A")))
+    return failure();
+  result.back() = shape.constant(shape.integer("N", 0));
+  shape.setDims(0, std::move(result));
+  return success();
+}
+
 static LogicalResult einsum(ShapeContext &shape) {
   std::string equation;
   for (char c : shape.string("equation", ""))
@@ -226,6 +242,7 @@ void onnxc::addMatmulShapes(ShapeRules &rules) {
   rules.onShape({"MatMul", "MatMulInteger"}, matmul);
   rules.onShape("QLinearMatMul", qlinearMatmul);
   rules.onShape("Gemm", gemm);
+  rules.onShape("com.microsoft.MatMulNBits", matmulNBits);
   rules.onShape("Einsum", einsum);
   rules.onShape("Attention", attention);
   rules.onShape("LinearAttention", linearAttention);

@@ -309,6 +309,10 @@ LogicalResult Replacer::replace(GraphProto &graph, const ValueTypes *parent) {
       *graph.add_node() = std::move(node);
       continue;
     }
+    if (replacement.stays()) {
+      *graph.add_node() = std::move(node);
+      continue;
+    }
     ++replaced;
     ++made;
     for (NodeProto &added : replacement.nodes)
@@ -350,6 +354,49 @@ void onnxc::registerContributedSchemas() {
                   /*required=*/false)
             .TypeAndShapeInferenceFunction([](onnx::InferenceContext &context) {
               onnx::propagateElemTypeFromInputToOutput(context, 0, 0);
+            }));
+    onnx::RegisterSchema(
+        OpSchema("MatMulNBits", __FILE__, __LINE__)
+            .SetDomain("com.microsoft")
+            .SinceVersion(1)
+            .Input(0, "A", "[..., K]", "T1")
+            .Input(1, "B", "[N, blocks, bytes]", "T2")
+            .Input(2, "scales", "[N, blocks]", "T1")
+            .Input(3, "zero_points", "of numbers, or of floats", "T3",
+                   OpSchema::Optional)
+            .Input(4, "g_idx", "the blocks of k", "T4", OpSchema::Optional)
+            .Input(5, "bias", "[N]", "T1", OpSchema::Optional)
+            .Output(0, "Y", "[..., N]", "T1")
+            .TypeConstraint(
+                "T1", {"tensor(float)", "tensor(float16)", "tensor(bfloat16)"},
+                "floats")
+            .TypeConstraint("T2", {"tensor(uint8)"}, "packed numbers")
+            .TypeConstraint("T3",
+                            {"tensor(uint8)", "tensor(float)",
+                             "tensor(float16)", "tensor(bfloat16)"},
+                            "zero points")
+            .TypeConstraint("T4", {"tensor(int32)"}, "indices")
+            .Attr("K", "rows of the matrix", AttributeProto::INT)
+            .Attr("N", "columns of the matrix", AttributeProto::INT)
+            .Attr("accuracy_level", "how exact the product need be",
+                  AttributeProto::INT, int64_t(0))
+            .Attr("bits", "of a number", AttributeProto::INT, int64_t(4))
+            .Attr("block_size", "numbers that share a scale",
+                  AttributeProto::INT)
+            .Attr("weight_prepacked", "whether B lies in another order",
+                  AttributeProto::INT, int64_t(0))
+            .TypeAndShapeInferenceFunction([](onnx::InferenceContext &context) {
+              onnx::propagateElemTypeFromInputToOutput(context, 0, 0);
+              // Nobody has checked the attributes yet.
+              const AttributeProto *columns = context.getAttribute("N");
+              if (!columns || !onnx::hasInputShape(context, 0))
+                return;
+              onnx::TensorShapeProto shape = onnx::getInputShape(context, 0);
+              if (shape.dim_size() == 0)
+                fail_shape_inference("A is a scalar");
+              shape.mutable_dim(shape.dim_size() - 1)
+                  ->set_dim_value(columns->i());
+              onnx::updateOutputShape(context, 0, shape);
             }));
     return true;
   }();

@@ -57,6 +57,14 @@ public:
   const std::string &refusal() const { return reason; }
   bool waitsForTypes() const { return waits; }
 
+  /// Whether the value is known when compiling.
+  bool isConstant(const std::string &value) const {
+    return types.isConstant(value);
+  }
+  /// The node stays as it is: the dialect has it.
+  void keep() { kept = true; }
+  bool stays() const { return kept; }
+
   // --- the nodes in its place ---
   using Attributes = std::vector<onnx::AttributeProto>;
   /// Another node with one result.
@@ -105,7 +113,7 @@ private:
   const ValueTypes &types;
   std::string prefix, reason;
   int count = 0;
-  bool waits = false;
+  bool waits = false, kept = false;
 };
 
 /// Operators by name, "SimplifiedLayerNormalization" of ai.onnx's domain among

@@ -97,20 +97,27 @@ static std::string unpacked(Replacement &r, const std::string &packed,
   return r.reshape(pairs, {rows, 0, -1});
 }
 
-/// A product with a matrix [N, K] whose rows are numbers of 4 or 8 bits in
-/// blocks, each with a scale and a zero point.
+/// A product with a matrix [N, K] whose rows are numbers of a few bits in
+/// blocks, each with a scale and a zero point. The dialect has it for constant
+/// matrices; others are made floats.
 static void replaceMatMulNBits(Replacement &r) {
   int64_t rows = r.integer("N", 0), columns = r.integer("K", 0);
   int64_t block = r.integer("block_size", 0), bits = r.integer("bits", 4);
-  if (bits != 4 && bits != 8)
-    return r.refuse("bits other than 4 and 8 are not supported yet");
+  if (bits != 2 && bits != 4 && bits != 8)
+    return r.refuse("bits other than 2, 4 and 8 are not supported yet");
   if (rows < 1 || columns < 1 || rows > INT32_MAX || columns > INT32_MAX ||
-      block < 16 || block > INT32_MAX)
+      block < 16 || block > INT32_MAX || block % 16)
     return r.refuse("N, K or block_size is missing or out of range");
   if (r.has(4))
     return r.refuse("input 'g_idx' is not supported yet");
   if (r.integer("weight_prepacked", 0))
     return r.refuse("weight_prepacked is not supported yet");
+  if (r.isConstant(r.in(1)) && r.isConstant(r.in(2)) &&
+      (!r.has(3) || r.isConstant(r.in(3))))
+    return r.keep();
+  if (bits == 2)
+    return r.refuse("weights of 2 bits that are not constant are not "
+                    "supported yet");
   int64_t blocks = (columns + block - 1) / block;
   std::string scales = r.reshape(r.in(2), {rows, blocks, 1});
   auto real = [&](const std::string &x) {

@@ -191,3 +191,27 @@ func.func @wide_leaves(%x: tensor<?x5xf32>, %columns: tensor<4x3xi32>, %nodes: t
       outs(%init : tensor<?x2xf32>) {width = 2} -> tensor<?x2xf32>
   return
 }
+
+// -----
+
+func.func @quantized_matmul_blocks(%x: tensor<4x64xf32>, %w: tensor<8x16xi32>, %s: tensor<2x16xf32>, %init: tensor<4x16xf32>) {
+  // expected-error @below {{blocks must be whole words}}
+  %0 = kernel.quantized_matmul ins(%x, %w, %s : tensor<4x64xf32>, tensor<8x16xi32>, tensor<2x16xf32>) outs(%init : tensor<4x16xf32>)
+      {bits = 4, block = 36, depth = 64, epilogue_maps = []} -> tensor<4x16xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return
+}
+
+// -----
+
+func.func @quantized_matmul_scales(%x: tensor<4x64xf32>, %w: tensor<8x16xi32>, %s: tensor<2x16xf32>, %init: tensor<4x16xf32>) {
+  // expected-error @below {{scales must be 4 rows of floats}}
+  %0 = kernel.quantized_matmul ins(%x, %w, %s : tensor<4x64xf32>, tensor<8x16xi32>, tensor<2x16xf32>) outs(%init : tensor<4x16xf32>)
+      {bits = 4, block = 16, depth = 64, epilogue_maps = []} -> tensor<4x16xf32> epilogue {
+  ^bb0(%acc: f32):
+    kernel.yield %acc : f32
+  }
+  return
+}
