@@ -37,6 +37,8 @@ struct Source {
   /// the last of which holds `lastPanel` columns; -1 otherwise.
   int64_t panelDim = -1;
   int64_t lastPanel = 0;
+  /// Whether the elements of two rows alternate in the result.
+  bool paired = false;
 };
 } // namespace
 
@@ -140,6 +142,8 @@ static Expected<Source> openSource(const PlacedWeight &weight) {
   // Neighbours that lie in the source as in the result are one dim.
   for (size_t i = dims.size(); i-- > 1;) {
     int64_t position = static_cast<int64_t>(i);
+    if (weight.paired && i + 1 == dims.size())
+      continue; // Its rows are looked at one by one.
     if (source.panelDim >= 0 &&
         (position == source.panelDim || position - 1 == source.panelDim ||
          i + 1 == dims.size()))
@@ -155,6 +159,7 @@ static Expected<Source> openSource(const PlacedWeight &weight) {
       --source.panelDim;
   }
   source.dims = std::move(dims);
+  source.paired = weight.paired;
 
   int64_t bytes = source.elementBytes;
   for (const Dim &dim : source.dims)
@@ -222,6 +227,22 @@ static void copyRows(char *to, ArrayRef<Row> rows, int64_t width, int64_t first,
   }
 }
 
+/// Lets the elements of rows 2i and 2i + 1 alternate; `rows` is even.
+static void pairRows(std::vector<char> &buffer, int64_t rows, int64_t width,
+                     int64_t elementBytes, std::vector<char> &pair) {
+  int64_t rowBytes = width * elementBytes;
+  pair.resize(2 * rowBytes);
+  for (int64_t row = 0; row < rows; row += 2) {
+    char *both = buffer.data() + row * rowBytes;
+    std::memcpy(pair.data(), both, 2 * rowBytes);
+    for (int64_t column = 0; column < width; ++column)
+      for (int64_t half = 0; half < 2; ++half)
+        std::memcpy(both + (2 * column + half) * elementBytes,
+                    pair.data() + half * rowBytes + column * elementBytes,
+                    elementBytes);
+  }
+}
+
 /// Writes the result row by row; in a buffer as many rows as fit, or a part of
 /// one.
 static void writeRearranged(const Source &source, raw_ostream &stream,
@@ -233,6 +254,9 @@ static void writeRearranged(const Source &source, raw_ostream &stream,
   int64_t room = bufferBytes / source.elementBytes;
   int64_t columnsAtOnce = std::min(width, room);
   int64_t rowsAtOnce = std::max<int64_t>(room / width, 1);
+  std::vector<char> pair;
+  if (source.paired)
+    rowsAtOnce -= rowsAtOnce % 2;
 
   SmallVector<int64_t> index(source.dims.size() - 1, 0);
   std::vector<Row> rows;
@@ -257,6 +281,9 @@ static void writeRearranged(const Source &source, raw_ostream &stream,
     for (int64_t first = 0; first < width; first += columnsAtOnce) {
       int64_t count = std::min(columnsAtOnce, width - first);
       copyRows(buffer.data(), rows, count, first, count, source);
+      if (source.paired)
+        pairRows(buffer, static_cast<int64_t>(rows.size()), count,
+                 source.elementBytes, pair);
       stream.write(buffer.data(), rows.size() * count * source.elementBytes);
     }
   }
@@ -337,6 +364,9 @@ Error onnxc::writeWeights(const WeightLayout &layout, raw_ostream &stream) {
     Expected<Source> source = openSource(weight);
     if (!source)
       return source.takeError();
+    if (weight.paired &&
+        (weight.panelWidth <= 0 || weight.panelWidth > bufferBytes / 32))
+      return makeError("a weight without panels cannot be paired");
     // Contiguous: straight from where it lies.
     if (source->dims.size() == 1 && source->dims[0].stride == 1)
       stream.write(source->data, weight.bytes);

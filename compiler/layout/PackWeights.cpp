@@ -21,9 +21,17 @@ using namespace onnxc;
 
 namespace {
 
+/// Whether the rows of a packed constant of `type`, [..., K, N], go in pairs:
+/// what integers of 8 bits are multiplied by adds two products.
+bool canPair(ShapedType type) {
+  return type.getElementType().isInteger(8) && type.getRank() > 1 &&
+         type.getDimSize(type.getRank() - 2) % 2 == 0;
+}
+
 /// The packed form of constant `value`, its panels counted by dim `axis`; null
 /// when it is no constant.
-Value packConstant(Value value, int64_t axis, OpBuilder &builder) {
+Value packConstant(Value value, int64_t axis, OpBuilder &builder,
+                   bool paired = false) {
   ElementsAttr elements;
   DenseI64ArrayAttr expandedShape, permutation;
   if (auto weight = value.getDefiningOp<kernel::WeightOp>()) {
@@ -42,11 +50,13 @@ Value packConstant(Value value, int64_t axis, OpBuilder &builder) {
   int64_t panels = llvm::divideCeil(shape.back(), panelWidth);
   shape.back() = panelWidth;
   shape.insert(shape.begin() + axis, panels);
-  return kernel::WeightOp::create(
+  auto packed = kernel::WeightOp::create(
       builder, value.getLoc(),
       RankedTensorType::get(shape, type.getElementType()), elements,
       expandedShape, permutation, builder.getI64IntegerAttr(panelWidth),
       builder.getI64IntegerAttr(axis), IntegerAttr());
+  packed.setPaired(paired);
+  return packed;
 }
 
 struct PackMatmul : OpRewritePattern<kernel::MatmulOp> {
@@ -58,11 +68,13 @@ struct PackMatmul : OpRewritePattern<kernel::MatmulOp> {
       return rewriter.notifyMatchFailure(op, "already packed");
     if (cast<ShapedType>(op.getRhs().getType()).getRank() != 2)
       return rewriter.notifyMatchFailure(op, "rhs is a batch of matrices");
-    Value packed = packConstant(op.getRhs(), 0, rewriter);
+    bool paired = canPair(cast<ShapedType>(op.getRhs().getType()));
+    Value packed = packConstant(op.getRhs(), 0, rewriter, paired);
     if (!packed)
       return rewriter.notifyMatchFailure(op, "rhs is not a constant");
     rewriter.modifyOpInPlace(op, [&] {
       op.getRhsMutable().assign(packed);
+      op.setPaired(paired);
       op.setPacked(true);
     });
     return success();
@@ -102,11 +114,13 @@ struct PackConv : OpRewritePattern<kernel::ConvOp> {
                                 PatternRewriter &rewriter) const override {
     if (op.getPacked())
       return rewriter.notifyMatchFailure(op, "already packed");
-    Value packed = packConstant(op.getFilter(), 1, rewriter);
+    bool paired = canPair(cast<ShapedType>(op.getFilter().getType()));
+    Value packed = packConstant(op.getFilter(), 1, rewriter, paired);
     if (!packed)
       return rewriter.notifyMatchFailure(op, "filter is not a constant");
     rewriter.modifyOpInPlace(op, [&] {
       op.getFilterMutable().assign(packed);
+      op.setPaired(paired);
       op.setPacked(true);
     });
     return success();

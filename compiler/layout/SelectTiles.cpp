@@ -25,6 +25,8 @@ struct Shape {
   /// A run this short may share a tile with the next ones.
   bool joinsRuns;
   bool packed;
+  /// Of integers: products are added by an instruction of their own.
+  bool integers = false;
 };
 
 struct Registers {
@@ -41,9 +43,11 @@ static int64_t knownOr(int64_t size, int64_t typical) {
 }
 
 /// Rows that fit beside `vectors` vectors of weights and two temporaries; three
-/// where each row is only one register, or some are spilled.
-static int64_t rowsThatFit(const Registers &registers, int64_t vectors) {
-  int64_t temporaries = vectors == 1 ? 3 : 2;
+/// where each row is only one register, or some are spilled; one more for the
+/// products of integers.
+static int64_t rowsThatFit(const Registers &registers, int64_t vectors,
+                           bool integers = false) {
+  int64_t temporaries = (vectors == 1 ? 3 : 2) + (integers ? 1 : 0);
   // Tiles beyond 28 rows gain nothing and cost code.
   return std::clamp<int64_t>(
       (registers.count - vectors - temporaries) / vectors, 1, 28);
@@ -114,7 +118,7 @@ static kernel::TileAttr chooseTile(MLIRContext *context, const Shape &shape,
     if (shape.packed && width % panel != 0 && panel % width != 0 &&
         shape.columns > width)
       continue;
-    int64_t rows = rowsThatFit(registers, vectors);
+    int64_t rows = rowsThatFit(registers, vectors, shape.integers);
     double cycles = totalCycles(shape, registers, cacheBytes, rows, vectors);
     if (best == 0 || cycles < best * 0.98) {
       best = cycles;
@@ -140,7 +144,8 @@ static Shape matmulShape(kernel::MatmulOp op) {
           knownOr(init.getShape().back(), typicalColumns),
           knownOr(lhs.getShape().back(), typicalDepth),
           /*joinsRuns=*/false,
-          op.getPacked()};
+          op.getPacked(),
+          lhs.getElementType().isInteger()};
 }
 
 static Shape convShape(kernel::ConvOp op) {
@@ -156,7 +161,8 @@ static Shape convShape(kernel::ConvOp op) {
               knownOr(init.getDimSize(3), typicalColumns) / groups,
               depth,
               !init.isDynamicDim(2),
-              op.getPacked()};
+              op.getPacked(),
+              filter.getElementType().isInteger()};
   bool pointwise = filter.getDimSize(taps) == 1 &&
                    filter.getDimSize(taps + 1) == 1 &&
                    op.getStrides()[0] == 1 && op.getStrides()[1] == 1;

@@ -355,7 +355,7 @@ private:
         filter.getPermutationAttr(),
         builder.getDenseF64ArrayAttr(method.pointFilter(row, column)),
         builder.getI64IntegerAttr(panelWidth), builder.getI64IntegerAttr(0),
-        IntegerAttr());
+        /*paired=*/nullptr, IntegerAttr());
   }
 
   Value multiply(Value point, Value filter) {

@@ -204,7 +204,7 @@ private:
         weight.getValue(), weight.getExpandedShapeAttr(),
         weight.getPermutationAttr(), builder.getDenseF64ArrayAttr(transform),
         builder.getI64IntegerAttr(panelWidth), builder.getI64IntegerAttr(0),
-        IntegerAttr());
+        /*paired=*/nullptr, IntegerAttr());
   }
 
   static Value transformInput(OpBuilder &builder, Location loc, Value first,

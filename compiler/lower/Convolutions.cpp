@@ -133,7 +133,8 @@ Value onnxc::convolve(Lowering &l, Value input, Value filter,
   Value init = l.empty(sum, dims);
   auto conv = kernel::ConvOp::create(
       l.b, l.loc, TypeRange(init.getType()), input, filter, ValueRange(), init,
-      strides, dilations, l.b.getArrayAttr({}), false, kernel::TileAttr());
+      strides, dilations, l.b.getArrayAttr({}), /*packed=*/false,
+      /*paired=*/false, kernel::TileAttr());
   trivialEpilogue(l, conv.getEpilogue(), sum);
   return conv.getResult(0);
 }

@@ -51,9 +51,10 @@ Value onnxc::kernelMatmul(Lowering &l, Value lhs, Value rhs,
   Type sum =
       element.isInteger() ? Type(l.b.getI32Type()) : Type(l.b.getF32Type());
   Value init = l.empty(sum, dims);
-  auto matmul = kernel::MatmulOp::create(
-      l.b, l.loc, TypeRange(init.getType()), lhs, rhs, ValueRange(), init,
-      l.b.getArrayAttr({}), false, kernel::TileAttr());
+  auto matmul = kernel::MatmulOp::create(l.b, l.loc, TypeRange(init.getType()),
+                                         lhs, rhs, ValueRange(), init,
+                                         l.b.getArrayAttr({}), /*packed=*/false,
+                                         /*paired=*/false, kernel::TileAttr());
   OpBuilder::InsertionGuard guard(l.b);
   Block *block = l.b.createBlock(&matmul.getEpilogue(), {}, sum, l.loc);
   kernel::YieldOp::create(l.b, l.loc, block->getArgument(0));

@@ -121,6 +121,19 @@ LogicalResult CheckOp::canonicalize(CheckOp check, PatternRewriter &rewriter) {
   return success();
 }
 
+/// Checks that weights marked `paired` can be: packed integers, an even number
+/// of rows in a panel.
+template <typename OpTy>
+static LogicalResult verifyPairs(OpTy op, Value weights) {
+  if (!op.getPaired())
+    return success();
+  auto type = cast<ShapedType>(weights.getType());
+  if (!op.getPacked() || !type.getElementType().isInteger() ||
+      type.getDimSize(type.getRank() - 2) % 2 != 0)
+    return op.emitOpError("only packed integers of an even depth are paired");
+  return success();
+}
+
 LogicalResult MatmulOp::verify() {
   auto lhs = cast<ShapedType>(getLhs().getType());
   auto rhs = cast<ShapedType>(getRhs().getType());
@@ -149,6 +162,8 @@ LogicalResult MatmulOp::verify() {
     if (!compatible(n, rhs.getShape().back()))
       return emitOpError("rhs and output have different column counts");
   }
+  if (failed(verifyPairs(*this, getRhs())))
+    return failure();
   return verifyEpilogue(*this, getLhs(), getRhs());
 }
 
@@ -245,6 +260,8 @@ LogicalResult ConvOp::verify() {
                     windowCount(input.getDimSize(i + 1), taps[i],
                                 getStrides()[i], getDilations()[i])))
       return emitOpError("output dim ") << i + 1 << " does not fit the input";
+  if (failed(verifyPairs(*this, getFilter())))
+    return failure();
   return verifyEpilogue(*this, getInput(), getFilter());
 }
 

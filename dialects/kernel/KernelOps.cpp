@@ -116,6 +116,8 @@ LogicalResult WeightOp::verify() {
     shape.back() = panel;
     shape.insert(shape.begin() + axis, panels);
   }
+  if (getPaired() && (shape.size() < 2 || shape[shape.size() - 2] % 2 != 0))
+    return emitOpError("only an even number of rows can be paired");
   auto type = cast<ShapedType>(getResult().getType());
   if (type.getShape() != ArrayRef<int64_t>(shape))
     return emitOpError("result shape does not follow from the value's");

@@ -85,7 +85,8 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
        attribute, P rows of KH * KW numbers, element p is `(M g)[p]`;
     4. `panel_width` = w: the last dim, of size n, becomes `ceil(n / w)` panels
        of w (the last zero-padded); the panel index becomes dim `panel_axis`,
-       the dim within the panel the last.
+       the dim within the panel the last;
+    5. `paired`: of the last two dims [K, w], K even, the elements of rows 2i and 2i + 1 alternate; the type stays.
 
     ```mlir
     // OIHW filter [64, 3, 7, 7] -> [G=1, P=4, KH=7, KW=7, IC=3, 16]
@@ -104,15 +105,16 @@ def Kernel_WeightOp : Kernel_Op<"weight", [Pure]> {
                        OptionalAttr<DenseF64ArrayAttr>:$point_transform,
                        OptionalAttr<I64Attr>:$panel_width,
                        OptionalAttr<I64Attr>:$panel_axis,
+                       UnitAttr:$paired,
                        OptionalAttr<I64Attr>:$offset);
   let results = (outs AnyTypeOf<[AnyStaticShapeTensor, AnyStaticShapeMemRef]>:$result);
   let builders = [
-    /// Without `point_transform`; each attribute may be null.
+    /// Without `point_transform` and `paired`; each attribute may be null.
     OpBuilder<(ins "mlir::Type":$result, "mlir::ElementsAttr":$value,
                    "mlir::DenseI64ArrayAttr":$expandedShape, "mlir::DenseI64ArrayAttr":$permutation,
                    "mlir::IntegerAttr":$panelWidth, "mlir::IntegerAttr":$panelAxis,
                    "mlir::IntegerAttr":$offset), [{
-      build($_builder, $_state, result, value, expandedShape, permutation, nullptr, panelWidth, panelAxis, offset);
+      build($_builder, $_state, result, value, expandedShape, permutation, nullptr, panelWidth, panelAxis, nullptr, offset);
     }]>
   ];
   let assemblyFormat = "$value attr-dict `->` type($result)";
@@ -168,7 +170,8 @@ def Kernel_MatmulOp : Kernel_ContractionOp<"matmul"> {
     `init[b..., m, n] = epilogue(sum_k lhs[b..., m, k] * rhs[b..., k, n])`.
 
     rhs is plain, `[b..., K, N]` (batch dims may be fewer than the output's, or 1: they broadcast, from the right), or packed, `[P, K, W]` with
-    `packed`: panels of W columns, the last zero-padded. lhs batch dims broadcast likewise; with
+    `packed`: panels of W columns, the last zero-padded; `paired`, too: integers whose K is even, as `kernel.weight` pairs them for
+    instructions that add two products. lhs batch dims broadcast likewise; with
     a packed rhs lhs may have any number of leading dims, all equal to the output's.
 
     ```mlir
@@ -183,7 +186,7 @@ def Kernel_MatmulOp : Kernel_ContractionOp<"matmul"> {
   }];
   let arguments = (ins AnyShaped:$lhs, AnyShaped:$rhs,
                        Variadic<AnyShaped>:$epilogue_operands, AnyShaped:$init,
-                       AffineMapArrayAttr:$epilogue_maps, UnitAttr:$packed,
+                       AffineMapArrayAttr:$epilogue_maps, UnitAttr:$packed, UnitAttr:$paired,
                        OptionalAttr<Kernel_TileAttr>:$tile);
   let assemblyFormat = [{
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)`
@@ -245,12 +248,12 @@ def Kernel_ConvOp : Kernel_ContractionOp<"conv"> {
         * filter[g, kh, kw, ic, oc])
     ```
     The input is padded beforehand: every tap is inside. The filter is plain,
-    `[G, KH, KW, IC, OC]`, or packed, `[G, P, KH, KW, IC, W]` with `packed`.
+    `[G, KH, KW, IC, OC]`, or packed, `[G, P, KH, KW, IC, W]` with `packed`, and perhaps `paired` (see kernel.matmul; IC is even).
   }];
   let arguments = (ins AnyShaped:$input, AnyShaped:$filter,
                        Variadic<AnyShaped>:$epilogue_operands, AnyShaped:$init,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
-                       AffineMapArrayAttr:$epilogue_maps, UnitAttr:$packed,
+                       AffineMapArrayAttr:$epilogue_maps, UnitAttr:$packed, UnitAttr:$paired,
                        OptionalAttr<Kernel_TileAttr>:$tile);
   let assemblyFormat = [{
     `ins` `(` $input `,` $filter `:` type($input) `,` type($filter) `)`

@@ -39,6 +39,8 @@ WeightLayout onnxc::kernel::placeWeights(ModuleOp module) {
       key.append("panel_width", width);
     if (auto axis = op.getPanelAxisAttr())
       key.append("panel_axis", axis);
+    if (auto paired = op.getPairedAttr())
+      key.append("paired", paired);
     auto [place, isNew] =
         places.try_emplace(key.getDictionary(op.getContext()), 0);
     if (isNew) {
@@ -53,6 +55,7 @@ WeightLayout onnxc::kernel::placeWeights(ModuleOp module) {
       weight.pointTransform = op.getPointTransformAttr();
       weight.panelWidth = op.getPanelWidth().value_or(0);
       weight.panelAxis = op.getPanelAxis().value_or(0);
+      weight.paired = op.getPaired();
       layout.bytes = weight.offset + weight.bytes;
       layout.weights.push_back(weight);
       place->second = weight.offset;
@@ -85,6 +88,7 @@ WeightLayout onnxc::kernel::readWeightLayout(ModuleOp module) {
     weight.pointTransform = entry.getAs<DenseF64ArrayAttr>("point_transform");
     weight.panelWidth = integer("panel_width");
     weight.panelAxis = integer("panel_axis");
+    weight.paired = entry.contains("paired");
     layout.bytes = std::max(layout.bytes, weight.offset + weight.bytes);
     layout.weights.push_back(weight);
   }

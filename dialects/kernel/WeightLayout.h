@@ -26,6 +26,7 @@ struct PlacedWeight {
   mlir::DenseF64ArrayAttr pointTransform; ///< may be null
   int64_t panelWidth = 0;                 ///< 0: no panels
   int64_t panelAxis = 0;
+  bool paired = false; ///< the rows of a panel, two by two
 };
 
 struct WeightLayout {

@@ -97,6 +97,13 @@ def pack(weights, axis, width=16):
     return np.ascontiguousarray(np.moveaxis(split, -2, axis))
 
 
+def pair(weights):
+    """kernel.weight's `paired`: the elements of rows 2i and 2i + 1 of each panel alternate."""
+    *outer, depth, width = weights.shape
+    rows = weights.reshape(*outer, depth // 2, 2, width)
+    return np.ascontiguousarray(rows.swapaxes(-1, -2)).reshape(weights.shape)
+
+
 def best_time(call, seconds=0.05):
     call()
     best, spent = 1e9, 0.0

@@ -6,7 +6,7 @@ import random
 import kernel_reference as reference
 import numpy as np
 import pytest
-from kernel_harness import Kernel, memref, pack
+from kernel_harness import Kernel, memref, pack, pair
 
 SEED = int(os.environ.get("ONNXC_SEED", "1"))
 COUNT = int(os.environ.get("ONNXC_TEST_COUNT", "3"))
@@ -95,6 +95,8 @@ def test_matmul(index, level, pairs, tmp_path):
     out_open = ([0] if open_m else []) + ([1] if open_n else [])
     epilogue = Requantize(pick, rng, (m, n), out_open)
     weights = pack(b, 0) if packed else b
+    paired = packed and k % 2 == 0 and pick.random() < 0.7
+    weights = pair(weights) if paired else weights
     rhs_open = ([0] if open_k else []) + ([1] if open_n else [])
     types = [
         memref(a.shape, left, ([0] if open_m else []) + ([1] if open_k else [])),
@@ -104,7 +106,8 @@ def test_matmul(index, level, pairs, tmp_path):
     ]
     body = f"""kernel.matmul ins(%0, %1 : {types[0]}, {types[1]}) {epilogue.operands}
       outs(%{len(types) - 1} : {types[-1]})
-      {{{"packed, " if packed else ""}epilogue_maps = [{epilogue.maps}]}} {epilogue.region}"""
+      {{{"packed, " if packed else ""}{"paired, " if paired else ""}
+      epilogue_maps = [{epilogue.maps}]}} {epilogue.region}"""
     kernel = Kernel(body, types, level, tmp_path, pairs=pairs)
     check(kernel, pick, [a, weights, *epilogue.inputs], epilogue.apply(a.astype(np.int64) @ b.astype(np.int64)))
 
@@ -124,6 +127,8 @@ def test_conv(index, level, pairs, tmp_path):
     opened = [dim for dim in (0, 1, 2) if pick.random() < 0.5]
     epilogue = Requantize(pick, rng, sums.shape, opened)
     weights = pack(filters, 1) if packed else filters
+    paired = packed and ic % 2 == 0 and pick.random() < 0.7
+    weights = pair(weights) if paired else weights
     types = [
         memref(x.shape, left, opened),
         memref(weights.shape, right),
@@ -133,7 +138,8 @@ def test_conv(index, level, pairs, tmp_path):
     body = f"""kernel.conv ins(%0, %1 : {types[0]}, {types[1]}) {epilogue.operands}
       outs(%{len(types) - 1} : {types[-1]}) {{strides = array<i64: {strides[0]}, {strides[1]}>,
       dilations = array<i64: {dilations[0]}, {dilations[1]}>,
-      {"packed, " if packed else ""}epilogue_maps = [{epilogue.maps}]}} {epilogue.region}"""
+      {"packed, " if packed else ""}{"paired, " if paired else ""}
+      epilogue_maps = [{epilogue.maps}]}} {epilogue.region}"""
     kernel = Kernel(body, types, level, tmp_path, pairs=pairs)
     check(kernel, pick, [x, weights, *epilogue.inputs], epilogue.apply(sums))
 

@@ -120,3 +120,28 @@ func.func @few_bits(%x: tensor<?x64xf32>, %init: tensor<?x20xf32>) -> tensor<?x2
   }
   return %0 : tensor<?x20xf32>
 }
+
+// -----
+
+// Rows of integers of 8 bits alternate where their number is even.
+
+// CHECK-LABEL: func @integers
+// CHECK: kernel.weight {{.*}}paired, panel_axis = 0 : i64, panel_width = 16 : i64} -> tensor<2x64x16xi8>
+// CHECK: kernel.matmul {{.*}}packed, paired
+// CHECK: kernel.weight
+// CHECK-NOT: paired
+// CHECK: kernel.matmul
+// CHECK-NOT: paired
+func.func @integers(%x: tensor<?x64xi16>, %y: tensor<?x63xi16>, %init: tensor<?x20xi32>) -> (tensor<?x20xi32>, tensor<?x20xi32>) {
+  %w = kernel.weight dense<7> : tensor<64x20xi8> -> tensor<64x20xi8>
+  %0 = kernel.matmul ins(%x, %w : tensor<?x64xi16>, tensor<64x20xi8>) outs(%init : tensor<?x20xi32>) {epilogue_maps = []} -> tensor<?x20xi32> epilogue {
+  ^bb0(%acc: i32):
+    kernel.yield %acc : i32
+  }
+  %v = kernel.weight dense<7> : tensor<63x20xi8> -> tensor<63x20xi8>
+  %1 = kernel.matmul ins(%y, %v : tensor<?x63xi16>, tensor<63x20xi8>) outs(%init : tensor<?x20xi32>) {epilogue_maps = []} -> tensor<?x20xi32> epilogue {
+  ^bb0(%acc: i32):
+    kernel.yield %acc : i32
+  }
+  return %0, %1 : tensor<?x20xi32>, tensor<?x20xi32>
+}

@@ -246,8 +246,12 @@ ConvWriter::ConvWriter(Code &code, kernel::ConvOp op, KernelBody &body,
       plan(code, op, body.operands, body.target), packed(op.getPacked()),
       integers(isIntegerContraction(plan.input.elementType,
                                     plan.filter.elementType)),
-      weights{packed, packed ? plan.filter.strides[1] : Index(),
-              plan.filter.strides.back(), plan.tile.vectors, plan.lanes},
+      weights{packed,
+              packed ? plan.filter.strides[1] : Index(),
+              plan.filter.strides.back(),
+              plan.tile.vectors,
+              plan.lanes,
+              op.getPaired()},
       reduction(reductionLoops(code, op, plan.input, plan.filter)),
       rowStep(code.multiply(plan.input.strides[1], op.getStrides()[0])),
       pixelStep(code.multiply(plan.input.strides[2], op.getStrides()[1])) {
@@ -346,6 +350,7 @@ ContractionTile ConvWriter::tileAt(const Block &block, const Run &run,
     tile.rhsMasks.assign(columns.vectors(), Value());
   else
     tile.rhsMasks = columns.masks;
+  tile.rhsPaired = weights.paired;
   tile.prefetchDistance = weights.prefetchDistance(code, run.number);
   return tile;
 }

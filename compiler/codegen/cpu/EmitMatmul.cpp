@@ -246,8 +246,12 @@ MatmulWriter::MatmulWriter(Code &code, kernel::MatmulOp op, KernelBody &body,
       plan(code, op, body.operands, body.target), packed(op.getPacked()),
       integers(
           isIntegerContraction(plan.lhs.elementType, plan.rhs.elementType)),
-      weights{packed, packed ? plan.rhs.strides[0] : Index(),
-              plan.rhs.strides.back(), plan.tile.vectors, plan.lanes},
+      weights{packed,
+              packed ? plan.rhs.strides[0] : Index(),
+              plan.rhs.strides.back(),
+              plan.tile.vectors,
+              plan.lanes,
+              op.getPaired()},
       lhsRowStride(plan.lhs.strides[plan.lhs.rank() - 2]) {
   if (plan.passes)
     waiting.emplace(code, plan.tilesPerBlock * plan.tile.rows,
@@ -289,6 +293,7 @@ ContractionTile MatmulWriter::tileAt(const Block &block, Index row,
     tile.rhsMasks.assign(columns.vectors(), Value());
   else
     tile.rhsMasks = columns.masks;
+  tile.rhsPaired = weights.paired;
   tile.prefetchDistance =
       weights.prefetchDistance(code, code.divide(row, plan.tile.rows));
   if (panel)

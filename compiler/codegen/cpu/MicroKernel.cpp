@@ -169,9 +169,9 @@ Index WeightColumns::block(Code &code, Index block) const {
   if (width > panelWidth) // all columns
     return code.constant(0);
   int64_t parts = panelWidth / width;
-  return code.add(
-      code.multiply(code.divide(block, parts), panelStride),
-      code.multiply(code.remainder(block, code.constant(parts)), width));
+  return code.add(code.multiply(code.divide(block, parts), panelStride),
+                  code.multiply(code.remainder(block, code.constant(parts)),
+                                width * columnStep()));
 }
 
 Index WeightColumns::vector(Code &code, int64_t vector) const {
@@ -179,7 +179,7 @@ Index WeightColumns::vector(Code &code, int64_t vector) const {
   if (!packed)
     return code.multiply(columnStride, column);
   return code.add(code.multiply(panelStride, column / panelWidth),
-                  code.constant(column % panelWidth));
+                  code.constant(column % panelWidth * columnStep()));
 }
 
 Index WeightColumns::prefetchDistance(Code &code, Index tile) const {

@@ -86,11 +86,14 @@ struct WeightColumns {
   Index panelStride;  ///< of packed weights
   Index columnStride; ///< of plain weights
   int64_t vectors, lanes;
+  bool paired = false; ///< two rows of a panel alternate
 
   /// Displacement of column block `block`.
   Index block(Code &code, Index block) const;
   /// Displacement of vector `vector` within a block.
   Index vector(Code &code, int64_t vector) const;
+  /// Elements from the first column of a panel to the next ones.
+  int64_t columnStep() const { return paired ? 2 : 1; }
   /// How far ahead of row tile `tile`'s weights to prefetch: into the next
   /// block, each row tile another panel of it. Null where it does not pay.
   Index prefetchDistance(Code &code, Index tile) const;
@@ -112,6 +115,8 @@ struct ContractionTile {
   mlir::Type rhsElement;
   llvm::SmallVector<Index> rhsVectors; ///< displacement of each vector
   Index rhsColumnStride;               ///< null: one
+  /// Whether the elements of two steps alternate in rhs; integers only.
+  bool rhsPaired = false;
   /// What the sums are of: f32 (null), to which the operands are brought, or
   /// f64, which both operands then are of.
   mlir::Type sumElement;

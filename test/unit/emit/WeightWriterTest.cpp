@@ -86,15 +86,27 @@ protected:
     }
     return values;
   }
+  /// Lets the elements of rows 2i and 2i + 1 of `width` alternate.
+  static std::vector<int64_t> paired(ArrayRef<int64_t> values, int64_t width) {
+    std::vector<int64_t> result;
+    for (size_t row = 0; row + 1 < values.size() / width; row += 2)
+      for (int64_t column = 0; column < width; ++column)
+        for (size_t half = 0; half < 2; ++half)
+          result.push_back(values[(row + half) * width + column]);
+    return result;
+  }
   template <typename T>
   void compare(ArrayRef<int64_t> shape, ArrayRef<int64_t> permutation,
-               int64_t width = 0, int64_t axis = 0) {
+               int64_t width = 0, int64_t axis = 0, bool pairs = false) {
     PlacedWeight weight;
     weight.value = iota<T>(shape);
     weight.permutation = array(permutation);
     weight.panelWidth = width;
     weight.panelAxis = axis;
+    weight.paired = pairs;
     std::vector<int64_t> expected = reference(shape, permutation, width, axis);
+    if (pairs)
+      expected = paired(expected, width);
     weight.bytes = expected.size() * sizeof(T);
     std::vector<T> written = write<T>(weight);
     ASSERT_EQ(written.size(), expected.size());
@@ -106,6 +118,15 @@ protected:
 };
 
 TEST_F(WeightWriterTest, AsItIs) { compare<int32_t>({3, 5}, {0, 1}); }
+
+TEST_F(WeightWriterTest, Pairs) {
+  compare<int8_t>({6, 40}, {0, 1}, 16, 0, /*pairs=*/true);
+  compare<int8_t>({40, 6}, {1, 0}, 16, 0, /*pairs=*/true);
+  compare<int8_t>({4, 16}, {0, 1}, 16, 0, /*pairs=*/true);
+  compare<int16_t>({20, 3, 3, 8}, {1, 2, 3, 0}, 16, 1, /*pairs=*/true);
+  // More rows than the buffer holds.
+  compare<int32_t>({20, 20000}, {1, 0}, 16, 0, /*pairs=*/true);
+}
 
 TEST_F(WeightWriterTest, Permutations) {
   compare<int32_t>({3, 5}, {1, 0});
