@@ -362,8 +362,8 @@ private:
     Value init = tensor::EmptyOp::create(builder, loc, tiles, elementType());
     auto product = kernel::MatmulOp::create(
         builder, loc, TypeRange(init.getType()), point, filter, ValueRange(),
-        init, builder.getAffineMapArrayAttr({}), builder.getUnitAttr(),
-        kernel::TileAttr());
+        init, builder.getAffineMapArrayAttr({}), /*packed=*/true,
+        /*paired=*/false, kernel::TileAttr());
     OpBuilder::InsertionGuard guard(builder);
     Block *block = builder.createBlock(&product.getEpilogue());
     Value sum = block->addArgument(elementType(), loc);
