@@ -283,7 +283,9 @@ ParallelExtent onnxc::linalgExtent(OpBuilder &builder, Operation *op,
     units = divideLoops(code, nest, nest.hasReductions() ? 0 : 1);
     break;
   }
-  return {units.count, std::max<int64_t>(units.cost * nest.bodyCost() / 2, 1)};
+  // The nest counts accesses and operations, about two an element.
+  return {units.count,
+          std::max<int64_t>(units.cost * nest.bodyCost() * elementCost / 2, 1)};
 }
 
 LogicalResult onnxc::emitLinalg(Operation *op, KernelBody &body) {

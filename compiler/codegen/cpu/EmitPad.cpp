@@ -96,7 +96,8 @@ ParallelExtent onnxc::padExtent(Code &code, kernel::PadOp op,
                                 ArrayRef<BufferView> operands,
                                 const Target &target) {
   const BufferView &output = operands.back();
-  int64_t cost = Code::known(output.sizes[2]).value_or(typicalSize) *
+  int64_t cost = elementCost *
+                 Code::known(output.sizes[2]).value_or(typicalSize) *
                  Code::known(output.sizes[3]).value_or(typicalSize);
   return {code.multiply(output.sizes[0], output.sizes[1]), cost};
 }

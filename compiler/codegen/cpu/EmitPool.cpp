@@ -19,7 +19,7 @@ ParallelExtent onnxc::poolExtent(Code &code, kernel::PoolOp op,
                                  ArrayRef<BufferView> operands,
                                  const Target &target) {
   const BufferView &output = operands.back();
-  int64_t cost = op.getWindow()[0] * op.getWindow()[1];
+  int64_t cost = elementCost * op.getWindow()[0] * op.getWindow()[1];
   for (Index size : {output.sizes[2], output.sizes[3]})
     cost *= Code::known(size).value_or(typicalSize);
   return {code.multiply(output.sizes[0], output.sizes[1]), cost};

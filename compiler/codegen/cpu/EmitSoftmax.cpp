@@ -28,9 +28,9 @@ static Index countRows(Code &code, const BufferView &view) {
 }
 
 ParallelExtent onnxc::softmaxExtent(Code &code, ArrayRef<BufferView> operands) {
-  constexpr int64_t elementCost = 16;
+  constexpr int64_t scoreCost = 64; // an exponential, and four passes
   return {countRows(code, operands[0]),
-          elementCost *
+          scoreCost *
               Code::known(operands[0].sizes.back()).value_or(typicalSize)};
 }
 

@@ -30,7 +30,7 @@ static constexpr int64_t mostCuts = kernel::TreeScanOp::mostCuts;
 ParallelExtent onnxc::treeScanExtent(Code &code, kernel::TreeScanOp op,
                                      ArrayRef<BufferView> operands) {
   return {code.ceilDivide(operands[0].sizes[0], unitRows),
-          unitRows * *Code::known(operands[4].sizes[0])};
+          elementCost * unitRows * *Code::known(operands[4].sizes[0])};
 }
 
 namespace {

@@ -26,7 +26,7 @@ static constexpr int64_t topLevels = 3;
 
 ParallelExtent onnxc::treeWalkExtent(kernel::TreeWalkOp op,
                                      ArrayRef<BufferView> operands) {
-  constexpr int64_t costOfWalk = 48;
+  constexpr int64_t costOfWalk = 384;
   return {operands[0].sizes[0],
           costOfWalk * *Code::known(operands[3].sizes[0])};
 }

@@ -40,12 +40,16 @@ struct KernelBody {
 };
 
 /// How an op's work divides: `count` independent units (begin and end of
-/// KernelBody count them), each of about `cost` floating-point operations or
-/// elements moved, where that is known at compile time (otherwise 0).
+/// KernelBody count them), each of about `cost` floating-point operations at
+/// the speed of a matrix product, where that is known at compile time
+/// (otherwise 0).
 struct ParallelExtent {
   mlir::OpFoldResult count;
   int64_t cost;
 };
+
+/// What an element that is moved, or computed by itself, costs.
+constexpr int64_t elementCost = 4;
 
 /// Number of units of `op`, computed at the call. `op` is a kernel op.
 ParallelExtent kernelExtent(mlir::OpBuilder &builder, mlir::Operation *op,

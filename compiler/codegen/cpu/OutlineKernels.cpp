@@ -25,8 +25,9 @@ namespace onnxc {
 using namespace mlir;
 using namespace onnxc;
 
-/// Elements moved or operations below which a thread is not worth waking.
-static constexpr int64_t grainWork = 32 * 1024;
+/// Operations below which threads are not worth waking, some microseconds, and
+/// those that one takes at a time.
+static constexpr int64_t sharedWork = 256 * 1024, grainWork = 32 * 1024;
 
 namespace {
 
@@ -314,7 +315,8 @@ void Outliner::callParallel(Code &code, func::FuncOp function,
   Location loc = code.loc;
   int64_t cost = std::max<int64_t>(extent.cost, 1);
   int64_t grain = std::max<int64_t>(grainWork / cost, 1);
-  if (auto count = Code::known(extent.count); count && *count <= grain) {
+  int64_t least = std::max<int64_t>(sharedWork / cost, 1);
+  if (auto count = Code::known(extent.count); count && *count <= least) {
     SmallVector<Value> all{code.value(code.constant(0)),
                            code.value(extent.count)};
     llvm::append_range(all, arguments);
@@ -349,8 +351,15 @@ void Outliner::callParallel(Code &code, func::FuncOp function,
   }
   Value count =
       arith::IndexCastOp::create(builder, loc, i64, code.value(extent.count));
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI64IntegerAttr(value));
+  };
+  // As one grain, it is not shared.
+  Value isLittle = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::sle, count, number(least));
   Value grainValue =
-      arith::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(grain));
+      arith::SelectOp::create(builder, loc, isLittle, count, number(grain));
   Value body = LLVM::AddressOfOp::create(builder, loc, part);
   func::CallOp::create(
       builder, loc, shell, TypeRange(),
