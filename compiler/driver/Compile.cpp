@@ -71,6 +71,7 @@ private:
   ImportedModel imported;
   ModelInfo info;
   kernel::WeightLayout weights;
+  mlir::Attribute weightPlaces; ///< the same, as the module says it
   bool importing = true;
   const char *stageName = "";
   std::chrono::steady_clock::time_point stageBegin;
@@ -179,6 +180,13 @@ llvm::Expected<ModelCode>
 Compilation::generate(const Target &target, llvm::LLVMContext &llvmContext) {
   // The layout stage settled the weights: they lie alike for every CPU.
   weights = kernel::placeWeights(*imported.module);
+  mlir::Attribute places =
+      imported.module->getOperation()->getAttr(kernel::weightsAttrName);
+  if (weightPlaces && places != weightPlaces)
+    return llvm::createStringError(
+        "internal error: the code for '%s' places the weights differently",
+        target.name.c_str());
+  weightPlaces = places;
   if (llvm::Error error = stage("memory", buildMemoryPipeline))
     return std::move(error);
   if (options.emit == Emit::Loops)

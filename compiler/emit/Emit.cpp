@@ -191,11 +191,12 @@ public:
 
 private:
   bool isLibrary() const { return kind == EmitKind::Library; }
-  /// Compiles the only variant, with everything else that the file has.
-  Error addWhole(ModelCode code);
-  /// Compiles one of several variants.
+  /// Compiles the code of an object, which is one file so that it links as any
+  /// other: with the shell and everything else that it has.
+  Error addObject(ModelCode code);
+  /// Compiles the code of a library for one CPU.
   Error addVariant(ModelCode code);
-  /// Compiles what the variants share, for the least demanding CPU.
+  /// Compiles what a library's variants share, for the least demanding CPU.
   Error addShared(LLVMContext &context, const onnxc::Target &least);
   /// Adds to `module` what the shell asks for, the weights' place and the note.
   void defineShared(Module &module, const onnxc::Target &target);
@@ -234,37 +235,23 @@ Error Emitter::compile(const Module &module,
   return Error::success();
 }
 
-Error Emitter::addWhole(ModelCode code) {
+Error Emitter::addObject(ModelCode code) {
   Module &module = *code.module;
   Expected<std::unique_ptr<TargetMachine>> machine =
       makeTargetMachine(code.target);
   if (!machine)
     return machine.takeError();
-  std::vector<std::string> kernels = kernelNames(module);
-  std::vector<std::string> calledByName;
-  if (isLibrary()) {
-    if (Error error = linkMathematics(module, code.target))
-      return error;
-  } else {
-    // An object is one file, so that it links as any other.
-    Expected<std::vector<std::string>> linked = linkShell(module, code.target);
-    if (!linked)
-      return linked.takeError();
-    calledByName = std::move(*linked);
-  }
+  Expected<std::vector<std::string>> calledByName =
+      linkShell(module, code.target);
+  if (!calledByName)
+    return calledByName.takeError();
   Function *run = module.getFunction(generatedEntry);
   GlobalVariable *variant = addModelTable(module, code.info, code.target, *run);
   variants.push_back(variant->getName().str());
   defineShared(module, code.target);
   setTarget(module, code.target, **machine);
-  std::vector<std::vector<std::string>> groups(1);
-  if (isLibrary()) {
-    hideAllButGenerated(module);
-    groups = divideFunctions(module, kernels);
-  } else {
-    hideAllButEntry(module, symbol, calledByName);
-  }
-  return compile(module, groups, code.target);
+  hideAllButEntry(module, symbol, *calledByName);
+  return compile(module, std::vector<std::vector<std::string>>(1), code.target);
 }
 
 Error Emitter::addVariant(ModelCode code) {
@@ -308,15 +295,14 @@ Error Emitter::emit(std::vector<ModelCode> codes, StringRef path) {
   LLVMContext &context = codes.front().module->getContext();
   const onnxc::Target least = codes.back().target;
   Triple triple(least.triple);
-  if (codes.size() == 1) {
-    if (Error error = addWhole(std::move(codes.front())))
-      return error;
-  } else {
+  if (isLibrary()) {
     for (ModelCode &code : codes)
       if (Error error = addVariant(std::move(code)))
         return error;
     if (Error error = addShared(context, least))
       return error;
+  } else if (Error error = addObject(std::move(codes.front()))) {
+    return error;
   }
 
   SmallVector<StringRef> objects;
