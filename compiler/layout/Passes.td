@@ -22,7 +22,9 @@ def PropagateTransposes : Pass<"propagate-transposes", "mlir::func::FuncOp"> {
     ```
 
     An element-wise operation follows the layout of most of its full-rank
-    operands; the others are transposed for it (constants at compile time).
+    operands; the others are transposed for it (constants at compile time). A
+    long one whose innermost loop only repeats a little of it (GridSample: the
+    channels at a place that took long to find) keeps its own layout.
   }];
   let dependentDialects = ["mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect",
                            "::onnxc::kernel::KernelDialect"];

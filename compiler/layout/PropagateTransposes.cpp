@@ -115,6 +115,30 @@ bool ignoresInits(linalg::GenericOp op) {
                        [](BlockArgument arg) { return !arg.use_empty(); });
 }
 
+/// Whether `op` is a long computation, but for its innermost loop a short one:
+/// what it computes from the others' positions, such as where a sample of a
+/// picture lies, serves all of a row. Another loop order would repeat it.
+bool sharesWorkAlongRows(linalg::GenericOp op) {
+  constexpr int64_t muchWork = 64;
+  if (op.getBody()->getOps<tensor::ExtractOp>().empty())
+    return false;
+  llvm::SmallDenseSet<Value> alongRows(op.getBody()->args_begin(),
+                                       op.getBody()->args_end());
+  int64_t shared = 0, repeated = 0;
+  for (Operation &inner : op.getBody()->without_terminator()) {
+    auto index = dyn_cast<linalg::IndexOp>(inner);
+    bool isAlong = index
+                       ? index.getDim() + 1 == op.getNumLoops()
+                       : llvm::any_of(inner.getOperands(), [&](Value operand) {
+                           return alongRows.contains(operand);
+                         });
+    if (isAlong)
+      alongRows.insert(inner.result_begin(), inner.result_end());
+    ++(isAlong ? repeated : shared);
+  }
+  return shared >= muchWork && shared >= 2 * repeated;
+}
+
 /// reduction(transpose(x)) → reduction(x) with permuted indexing maps.
 struct AbsorbIntoReduction : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -163,6 +187,8 @@ struct SinkThroughElementwise : OpRewritePattern<linalg::GenericOp> {
       if (map.isIdentity())
         votes.add(input);
     int64_t rank = op.getNumLoops();
+    if (sharesWorkAlongRows(op))
+      return rewriter.notifyMatchFailure(op, "its innermost loop is cheap");
     op.getBody()->walk([&](tensor::ExtractOp extract) {
       if (extract.getTensor().getType().getRank() == rank)
         votes.add(extract.getTensor());
