@@ -68,10 +68,21 @@ static Between between(Scalars &s, Value x, Value size) {
   return {low, high, s.sub(one, share), share, inside};
 }
 
-/// for y in [0, rows): for x in [0, columns): acc = body(y, x, acc).
+/// for y in [0, rows): for x in [0, columns): acc = body(y, x, acc). A few are
+/// written out: what is around them is then vectorized.
 static Value
 sampleLoops(Scalars &s, Value rows, Value columns, Value start,
             function_ref<Value(Scalars &, Value, Value, Value)> body) {
+  constexpr int64_t fewSamples = 16;
+  auto height = getConstantIntValue(rows), width = getConstantIntValue(columns);
+  if (height && width && *height <= fewSamples && *width <= fewSamples &&
+      *height * *width <= fewSamples) {
+    for (int64_t y = 0; y < *height; ++y)
+      for (int64_t x = 0; x < *width; ++x)
+        start = body(s, s.integer(s.b.getIndexType(), y),
+                     s.integer(s.b.getIndexType(), x), start);
+    return start;
+  }
   Value zero = s.integer(s.b.getIndexType(), 0);
   Value one = s.integer(s.b.getIndexType(), 1);
   return scf::buildLoopNest(s.b, s.loc, {zero, zero}, {rows, columns},
