@@ -286,56 +286,133 @@ static LogicalResult lowerCumulativeDynamic(Lowering &l, OnnxNode n,
   return success();
 }
 
+namespace {
+/// CumSum and CumProd along a known axis.
+struct Scan {
+  Lowering &l;
+  Value input; ///< in the type that is computed in
+  int64_t axis;
+  bool product, exclusive, reverse;
+
+  Type element() const {
+    return cast<RankedTensorType>(input.getType()).getElementType();
+  }
+  Value next(Scalars &s, Value sum, Value x) const {
+    return product ? s.mul(sum, x) : s.add(sum, x);
+  }
+  /// The position of step `step`.
+  Value position(Scalars &s, Value step, Value size) const {
+    if (!reverse)
+      return step;
+    return s.sub(s.sub(size, s.integer(s.b.getIndexType(), 1)), step);
+  }
+  Value lineByLine() const;
+  Value stepByStep() const;
+};
+} // namespace
+
+/// Each line by itself, its sum in a register: for lines along memory.
+Value Scan::lineByLine() const {
+  Dims dims = l.sizes(input);
+  SmallVector<Value> low, high, ones;
+  for (auto [i, dim] : llvm::enumerate(dims)) {
+    if (static_cast<int64_t>(i) == axis)
+      continue;
+    low.push_back(l.index(0));
+    high.push_back(l.index(dim));
+    ones.push_back(l.index(1));
+  }
+  Value zero = l.index(0), one = l.index(1), size = l.index(dims[axis]);
+  auto line = [&](OpBuilder &b, Location loc, ValueRange outer,
+                  ValueRange state) -> scf::ValueVector {
+    Value neutral = Scalars{b, loc}.constant(element(), product ? 1 : 0);
+    auto loop = scf::ForOp::create(
+        b, loc, zero, size, one, ValueRange{state[0], neutral},
+        [&](OpBuilder &nested, Location, Value step, ValueRange now) {
+          Scalars s{nested, loc};
+          SmallVector<Value> at(outer);
+          at.insert(at.begin() + axis, position(s, step, size));
+          Value x = tensor::ExtractOp::create(nested, loc, input, at);
+          Value sum = next(s, now[1], x);
+          Value written = tensor::InsertOp::create(
+              nested, loc, exclusive ? now[1] : sum, now[0], at);
+          scf::YieldOp::create(nested, loc, ValueRange{written, sum});
+        });
+    return {loop.getResult(0)};
+  };
+  Value init = l.empty(element(), dims);
+  if (low.empty())
+    return line(l.b, l.loc, {}, init)[0];
+  return scf::buildLoopNest(l.b, l.loc, low, high, ones, init, line).results[0];
+}
+
+/// All lines step by step, their sums in a tensor without the axis: vectors
+/// where lines lie side by side.
+Value Scan::stepByStep() const {
+  Dims dims = l.sizes(input), outer = dims;
+  outer.erase(outer.begin() + axis);
+  auto rank = static_cast<int64_t>(dims.size());
+  Value sums =
+      l.filled(element(), outer, numberAttr(element(), product ? 1 : 0));
+  Value size = l.index(dims[axis]);
+  auto loop = scf::ForOp::create(
+      l.b, l.loc, l.index(0), size, l.index(1),
+      ValueRange{l.empty(element(), dims), sums},
+      [&](OpBuilder &nested, Location loc, Value step, ValueRange state) {
+        Scalars outerScalars{nested, loc};
+        Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
+        offsets[axis] = position(outerScalars, step, size);
+        sizes[axis] = l.attr(1);
+        auto lineType = tensorType(element(), outer);
+        auto lineOf = [&](Value tensor) -> Value {
+          return tensor::ExtractSliceOp::create(nested, loc, lineType, tensor,
+                                                offsets, sizes, ones);
+        };
+        // One pass over the lines writes both.
+        AffineMap identity = nested.getMultiDimIdentityMap(rank - 1);
+        auto both = linalg::GenericOp::create(
+            nested, loc, TypeRange{lineType, lineType},
+            ValueRange{lineOf(input)}, ValueRange{lineOf(state[0]), state[1]},
+            SmallVector<AffineMap>(3, identity),
+            SmallVector<utils::IteratorType>(rank - 1,
+                                             utils::IteratorType::parallel),
+            [&](OpBuilder &body, Location, ValueRange in) {
+              Scalars s{body, loc};
+              Value sum = next(s, in[2], in[0]);
+              linalg::YieldOp::create(body, loc,
+                                      ValueRange{exclusive ? in[2] : sum, sum});
+            });
+        Value written = tensor::InsertSliceOp::create(
+            nested, loc, both.getResult(0), state[0], offsets, sizes, ones);
+        scf::YieldOp::create(nested, loc,
+                             ValueRange{written, both.getResult(1)});
+      });
+  return loop.getResult(0);
+}
+
 static LogicalResult lowerCumulative(Lowering &l, OnnxNode n, bool product) {
   auto axes = l.integers(n.in(1));
   if (!axes)
     return lowerCumulativeDynamic(l, n, product);
   if (axes->size() != 1)
     return l.refuse("the axis must have one element");
-  int64_t rank = l.rank(n.in(0));
-  auto axis = normalizeAxis((*axes)[0], rank);
+  auto axis = normalizeAxis((*axes)[0], l.rank(n.in(0)));
   if (!axis)
     return l.refuse("axis is out of range");
-  bool exclusive = n.integer("exclusive", 0), reverse = n.integer("reverse", 0);
   Type element = l.elementType(n.in(0)), compute = computeType(element);
-  Type number = signless(compute);
-  Value input = l.convert(l.value(n.in(0)), element, compute);
-  Dims dims = l.sizes(input), outer = dims;
-  outer.erase(outer.begin() + *axis);
-  OpBuilder &b = l.b;
-  // For each line along the axis a sequential loop, with the running value
-  // in a tensor without the axis.
-  Value running = l.filled(number, outer, numberAttr(number, product ? 1 : 0));
-  Value init = l.empty(number, dims);
-  Value size = l.index(dims[*axis]);
-  auto loop = scf::ForOp::create(
-      b, l.loc, l.index(0), size, l.index(1), ValueRange{init, running},
-      [&](OpBuilder &nested, Location loc, Value step, ValueRange state) {
-        OpBuilder::InsertionGuard guard(l.b);
-        l.b = nested;
-        Value at = step;
-        if (reverse)
-          at = arith::SubIOp::create(
-              l.b, loc, arith::SubIOp::create(l.b, loc, size, l.index(1)),
-              step);
-        Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
-        offsets[*axis] = at;
-        sizes[*axis] = l.attr(1);
-        auto lineType = tensorType(number, outer);
-        Value line = tensor::ExtractSliceOp::create(l.b, loc, lineType, input,
-                                                    offsets, sizes, ones);
-        Value next = l.mapSame(
-            number, {state[1], line}, [&](OpBuilder &inner, ValueRange in) {
-              Scalars s{inner, loc};
-              return product ? s.mul(in[0], in[1]) : s.add(in[0], in[1]);
-            });
-        Value written =
-            tensor::InsertSliceOp::create(l.b, loc, exclusive ? state[1] : next,
-                                          state[0], offsets, sizes, ones);
-        scf::YieldOp::create(l.b, loc, ValueRange{written, next});
-        nested = l.b;
-      });
-  l.set(n.out(), l.convert(loop.getResult(0), compute, element));
+  Scan scan{l,
+            l.convert(l.value(n.in(0)), element, compute),
+            *axis,
+            product,
+            n.integer("exclusive", 0) != 0,
+            n.integer("reverse", 0) != 0};
+  constexpr int64_t shortRow = 8;
+  Dims inner = l.sizes(scan.input);
+  inner.erase(inner.begin(), inner.begin() + *axis + 1);
+  auto rowSize = getConstantIntValue(l.product(inner));
+  Value result =
+      rowSize && *rowSize < shortRow ? scan.lineByLine() : scan.stepByStep();
+  l.set(n.out(), l.convert(result, compute, element));
   return success();
 }
 
