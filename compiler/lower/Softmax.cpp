@@ -21,22 +21,40 @@ Value onnxc::softmaxTensor(Lowering &l, Value input, int64_t axis,
                            [&](OpBuilder &nested, Value acc, Value x) {
                              return Scalars{nested, l.loc}.max(acc, x, false);
                            });
-  Value shifted = l.withReduced(type, input, maximum, axis,
-                                [&](OpBuilder &nested, ValueRange in) {
-                                  Scalars s{nested, l.loc};
-                                  Value x = s.sub(in[0], in[1]);
-                                  return logarithm ? x : s.exp(x);
-                                });
-  Value sum = l.reduce(shifted, axis, numberAttr(type, 0),
+  auto shiftedExp = [&](Scalars &s, Value x, Value most) {
+    return s.exp(s.sub(x, most));
+  };
+  if (logarithm) {
+    // The sum alone is stored, so that each element is read three times and
+    // written once.
+    Value sum =
+        l.reduceWith(input, maximum, axis, numberAttr(type, 0),
+                     [&](OpBuilder &nested, Value acc, Value x, Value most) {
+                       Scalars s{nested, l.loc};
+                       return s.accumulate(acc, shiftedExp(s, x, most));
+                     });
+    Value log = l.mapSame(type, sum, [&](OpBuilder &nested, ValueRange in) {
+      return Scalars{nested, l.loc}.log(in[0]);
+    });
+    return l.withReduced(type, input, {maximum, log}, axis,
+                         [&](OpBuilder &nested, ValueRange in) {
+                           Scalars s{nested, l.loc};
+                           return s.sub(s.sub(in[0], in[1]), in[2]);
+                         });
+  }
+  Value raised = l.withReduced(type, input, maximum, axis,
+                               [&](OpBuilder &nested, ValueRange in) {
+                                 Scalars s{nested, l.loc};
+                                 return shiftedExp(s, in[0], in[1]);
+                               });
+  Value sum = l.reduce(raised, axis, numberAttr(type, 0),
                        [&](OpBuilder &nested, Value acc, Value x) {
-                         Scalars s{nested, l.loc};
-                         return s.accumulate(acc, logarithm ? s.exp(x) : x);
+                         return Scalars{nested, l.loc}.accumulate(acc, x);
                        });
-  return l.withReduced(type, shifted, sum, axis,
+  return l.withReduced(type, raised, sum, axis,
                        [&](OpBuilder &nested, ValueRange in) {
                          Scalars s{nested, l.loc};
-                         return logarithm ? s.sub(in[0], s.log(in[1]))
-                                          : s.div(in[0], in[1], false);
+                         return s.div(in[0], in[1], false);
                        });
 }
 

@@ -16,8 +16,12 @@ using namespace mlir;
 using namespace onnxc;
 
 static constexpr int64_t lanes = 16;
-/// Independent accumulators: they hide the latency of the combination.
-static constexpr int64_t chains = 4;
+/// Independent accumulators hide the latency of the combination. Functions
+/// hide it themselves and need the registers.
+static int64_t chainsOf(LinalgNest &nest) {
+  constexpr int64_t costOfFunctions = 16;
+  return nest.bodyCost() < costOfFunctions ? 4 : 1;
+}
 
 static std::optional<vector::CombiningKind> combiningKind(Operation *op) {
   using Kind = vector::CombiningKind;
@@ -83,7 +87,7 @@ public:
       : code(code), nest(nest), row(nest.loops() - 1),
         writer(code, nest, body.operands, body.scalars, lanes,
                static_cast<int>(row)),
-        outputs(nest.accesses.size() - nest.inputs()) {}
+        outputs(nest.accesses.size() - nest.inputs()), chains(chainsOf(nest)) {}
 
   /// Reduces all that belongs to the results at `pointers`, those of the
   /// parallel loops' positions `ivs`.
@@ -221,6 +225,7 @@ private:
   unsigned row;
   BodyWriter writer;
   unsigned outputs;
+  int64_t chains;
 };
 } // namespace
 
