@@ -1,7 +1,8 @@
 //===- Heap.h - The best of many elements, in order -------------*- C++ -*-===//
 //
-// A binary heap of keys and indices in two tensors, written as loops of scf:
-// what TopK and NonMaxSuppression order their elements with.
+// A binary heap of keys and indices in two tensors, or of keys alone in one,
+// written as loops of scf: what TopK and NonMaxSuppression order their elements
+// with.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ONNXC_COMPILER_LOWER_HEAP_H
@@ -14,14 +15,18 @@
 namespace onnxc {
 
 /// An element of a heap: its key, and its index (i64), which decides between
-/// equal keys.
+/// equal keys; null where no two keys are equal.
 struct HeapElement {
   mlir::Value key, index;
 };
 
-/// The tensors of keys and of indices as they are at one place of the code.
+/// The tensors of keys and of indices (or null) as they are at one place of the
+/// code.
 struct HeapTensors {
   mlir::Value keys, indices;
+
+  llvm::SmallVector<mlir::Value> values() const;
+  static HeapTensors of(mlir::ValueRange values);
 };
 
 class Heap {
@@ -41,6 +46,9 @@ public:
                     HeapElement element) const;
   /// Whether x comes before y in the order.
   mlir::Value precedes(Scalars &s, HeapElement x, HeapElement y) const;
+  /// condition ? x : y.
+  static HeapElement select(Scalars &s, mlir::Value condition, HeapElement x,
+                            HeapElement y);
   /// Puts `element` where element `hole` of a heap of `size` elements is
   /// missing, or further down.
   HeapTensors siftDown(Scalars &s, HeapTensors tensors, mlir::Value hole,

@@ -3,6 +3,7 @@
 #include "compiler/lower/ControlFlow.h"
 #include "compiler/lower/Heap.h"
 #include "compiler/lower/Lowering.h"
+#include "compiler/lower/Ranks.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -27,14 +28,12 @@ struct Suppression {
 
 /// What a class leaves behind: the rows selected so far, and scratch.
 struct Selection {
-  Value rows, count; // [capacity, 3] of i64, index
-  HeapTensors candidates;
+  Value rows, count;      // [capacity, 3] of i64, index
+  HeapTensors candidates; ///< their ranks
 
-  SmallVector<Value> values() const {
-    return {rows, count, candidates.keys, candidates.indices};
-  }
+  SmallVector<Value> values() const { return {rows, count, candidates.keys}; }
   static Selection of(ValueRange values) {
-    return {values[0], values[1], {values[2], values[3]}};
+    return {values[0], values[1], {values[2], nullptr}};
   }
 };
 } // namespace
@@ -118,8 +117,7 @@ candidatesOf(Scalars &s, const Suppression &work, const Heap &heap,
   Type index = s.b.getIndexType();
   Value zero = s.integer(index, 0), one = s.integer(index, 1);
   auto loop = scf::ForOp::create(
-      s.b, s.loc, zero, work.boxCount, one,
-      ValueRange{scratch.keys, scratch.indices, zero},
+      s.b, s.loc, zero, work.boxCount, one, ValueRange{scratch.keys, zero},
       [&](OpBuilder &nested, Location loc, Value i, ValueRange state) {
         Scalars t{nested, loc};
         Value key = extract(t, work.scores, {batch, label, i});
@@ -131,19 +129,18 @@ candidatesOf(Scalars &s, const Suppression &work, const Heap &heap,
             [&](OpBuilder &then, Location) {
               Scalars u{then, loc};
               HeapTensors next =
-                  heap.write(u, {state[0], state[1]}, state[2],
-                             {key, u.fromIndex(i, u.b.getI64Type())});
-              scf::YieldOp::create(
-                  then, loc,
-                  ValueRange{next.keys, next.indices, u.add(state[2], one)});
+                  heap.write(u, {state[0], nullptr}, state[1],
+                             {rankOf(u, key, i, true, false), nullptr});
+              scf::YieldOp::create(then, loc,
+                                   ValueRange{next.keys, u.add(state[1], one)});
             },
             [&](OpBuilder &otherwise, Location) {
               scf::YieldOp::create(otherwise, loc, state);
             });
         scf::YieldOp::create(nested, loc, choice.getResults());
       });
-  Value count = loop.getResult(2);
-  return {heap.build(s, {loop.getResult(0), loop.getResult(1)}, count), count};
+  Value count = loop.getResult(1);
+  return {heap.build(s, {loop.getResult(0), nullptr}, count), count};
 }
 
 /// Takes the best candidates of a class, as long as there are any and no more
@@ -173,10 +170,10 @@ static Selection selectFrom(Scalars &s, const Suppression &work,
       [&](OpBuilder &nested, Location loc, ValueRange state) {
         Scalars t{nested, loc};
         Selection now = Selection::of(state);
-        HeapElement best = heap.read(t, now.candidates, zero);
+        Value best = positionIn(t, heap.read(t, now.candidates, zero).key);
         now.candidates = heap.removeRoot(t, now.candidates, state.back());
         Value suppressed = isSuppressed(t, work, batch, now.rows, begin,
-                                        now.count, t.toIndex(best.index));
+                                        now.count, t.toIndex(best));
         auto choice = scf::IfOp::create(
             nested, loc, suppressed,
             [&](OpBuilder &then, Location) {
@@ -185,7 +182,7 @@ static Selection selectFrom(Scalars &s, const Suppression &work,
             [&](OpBuilder &otherwise, Location) {
               Scalars u{otherwise, loc};
               Value row[] = {u.fromIndex(batch, i64), u.fromIndex(label, i64),
-                             best.index};
+                             best};
               Value rows = now.rows;
               for (auto [i, value] : llvm::enumerate(row))
                 rows = tensor::InsertOp::create(
@@ -229,6 +226,7 @@ static LogicalResult lowerNonMaxSuppression(Lowering &l, OnnxNode n) {
     return failure();
   if (n.in(4) && !(work.score = onlyElement(l, n.in(4), "score_threshold")))
     return failure();
+  l.requireAtMost(boxCount, l.attr(mostRanked), "the number of boxes");
   work.boxes = l.value(n.in(0));
   work.scores = l.value(n.in(1));
   work.centred = centred;
@@ -236,13 +234,13 @@ static LogicalResult lowerNonMaxSuppression(Lowering &l, OnnxNode n) {
   work.limit = l.index(limit);
 
   Heap heap;
+  heap.isUnsigned = true;
   heap.place = [](Scalars &, Value i) { return SmallVector<Value>{i}; };
   Type i64 = l.b.getI64Type();
   OpFoldResult capacity = l.product({batches, scores[1], limit});
-  Selection none{
-      l.empty(i64, {capacity, l.attr(3)}),
-      l.index(0),
-      {l.empty(l.b.getF32Type(), {boxCount}), l.empty(i64, {boxCount})}};
+  Selection none{l.empty(i64, {capacity, l.attr(3)}),
+                 l.index(0),
+                 {l.empty(i64, {boxCount}), nullptr}};
   Value zero = l.index(0), one = l.index(1);
   SmallVector<Value> results =
       scf::buildLoopNest(l.b, l.loc, {zero, zero},

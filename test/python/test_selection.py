@@ -56,6 +56,45 @@ def test_top_k(compiled) -> None:
             np.testing.assert_array_equal(a, b, err_msg=value.name)
 
 
+KINDS = (np.float32, np.float16, np.int64, np.int8, np.uint32)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_top_k_sorts(compiled, axis) -> None:
+    """So many that they are sorted by digits, and all there are, of each kind of number."""
+    nodes, outputs, cases = [], [], [(kind, *case) for kind in KINDS for case in ((True, 70), (False, 300))]
+    generator = np.random.default_rng(1)
+    feeds = {}
+    for kind in KINDS:
+        name = np.dtype(kind).name
+        if np.issubdtype(kind, np.floating):
+            x = generator.normal(size=(300, 300)).round(1).astype(kind)
+            x[generator.random(x.shape) < 0.05] = np.nan
+            x[generator.random(x.shape) < 0.05] = -0.0
+            x[generator.random(x.shape) < 0.05] = np.inf
+        else:
+            limits = np.iinfo(kind)
+            x = generator.integers(limits.min, limits.max, (300, 300), kind, endpoint=True)
+            x[:, ::3] = x[:, 1::3]
+        feeds[name] = x
+    for number, (kind, largest, k) in enumerate(cases):
+        names = [f"v{number}", f"i{number}"]
+        inputs = [np.dtype(kind).name, f"k{k}"]
+        nodes.append(helper.make_node("TopK", inputs, names, axis=axis, largest=largest))
+        outputs += [
+            (names[0], helper.np_dtype_to_tensor_dtype(np.dtype(kind)), [None] * 2),
+            (names[1], INT64, [None] * 2),
+        ]
+    inputs = [(name, helper.np_dtype_to_tensor_dtype(x.dtype), ["A", "B"]) for name, x in feeds.items()]
+    constants = {f"k{k}": np.array([k]) for k in (70, 300)}
+    session = onnxc.InferenceSession(compiled(make_model(nodes, inputs, outputs, constants)))
+    got = iter(session.run(None, feeds))
+    for kind, largest, k in cases:
+        values, indices = top_k_reference(feeds[np.dtype(kind).name], k, axis, largest)
+        np.testing.assert_array_equal(next(got), values, err_msg=f"{kind} {largest} {k}")
+        np.testing.assert_array_equal(next(got), indices, err_msg=f"{kind} {largest} {k}")
+
+
 def suppression_model(limit: int | None) -> onnx.ModelProto:
     nodes, outputs = [], []
     constants = {"overlap": np.array([0.4], np.float32), "score": np.array([0.55], np.float32)}
