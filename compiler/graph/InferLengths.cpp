@@ -127,6 +127,36 @@ static void visitLengths(Operation *op,
   }
 }
 
+namespace {
+/// The one operand of a Concat of vectors whose length is not known, and how
+/// long the others are together.
+struct OpenPart {
+  Operation *concat;
+  unsigned operand;
+  int64_t others;
+};
+} // namespace
+
+/// Of `value`, which `reader` reads in the block that makes it.
+static std::optional<OpenPart> onlyOpenPart(Operation *reader, Value value) {
+  Operation *concat = definedBy(value, "Concat");
+  if (!concat || concat->getBlock() != reader->getBlock())
+    return std::nullopt;
+  std::optional<OpenPart> open;
+  int64_t others = 0;
+  for (OpOperand &part : concat->getOpOperands()) {
+    if (Length length = lengthOf(concat, part.getOperandNumber()))
+      others += *length;
+    else if (open || inputRank(concat, part.getOperandNumber()) != 1)
+      return std::nullopt;
+    else
+      open = OpenPart{concat, part.getOperandNumber(), 0};
+  }
+  if (open)
+    open->others = others;
+  return open;
+}
+
 /// Makes `operand`, whose last dim is not known, a tensor whose last dim is
 /// `length`.
 static void setLength(Operation *op, unsigned operand, Length length) {
@@ -138,6 +168,14 @@ static void setLength(Operation *op, unsigned operand, Length length) {
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.isDynamicDim(*rank - 1))
     return;
+  if (auto open = onlyOpenPart(op, value)) {
+    auto [concat, part, others] = *open;
+    if (*length > others) {
+      setLength(concat, part, *length - others);
+      value.setType(RankedTensorType::get({*length}, type.getElementType()));
+      return;
+    }
+  }
   OpBuilder builder(op);
   SmallVector<int64_t> shape(type.getShape()), target(*rank, 0); // kept
   shape.back() = target.back() = *length;
@@ -150,105 +188,18 @@ static void setLength(Operation *op, unsigned operand, Length length) {
                      ->getResult(0));
 }
 
-/// Whether the rank of what `op` gives is the length of an operand, follows
-/// from it, or is that of a branch or an element that only a run tells.
-static bool checksRank(Operation *op) {
-  static constexpr StringLiteral names[] = {
-      "AffineGrid",      "Col2Im",       "ConstantOfShape",    "Expand",
-      "GatherND",        "If",           "OptionalGetElement", "ReduceL1",
-      "ReduceL2",        "ReduceLogSum", "ReduceLogSumExp",    "ReduceMax",
-      "ReduceMean",      "ReduceMin",    "ReduceProd",         "ReduceSum",
-      "ReduceSumSquare", "Reshape",      "SequenceAt",         "Squeeze",
-      "Unsqueeze"};
-  return llvm::is_contained(names, op->getName().stripDialect());
-}
-
-/// Whether the result of `op` has the rank of operand 0.
-static bool keepsRank(Operation *op) {
-  static constexpr StringLiteral names[] = {
-      "Abs", "Cast", "CastLike", "Exp",  "Identity", "Log",
-      "Neg", "Relu", "Sigmoid",  "Sqrt", "Tanh"};
-  return llvm::is_contained(names, op->getName().stripDialect());
-}
-
-/// The only rank with which reading `operand` is no error, where it has no rank
-/// yet.
-static Length neededRank(OpOperand &operand) {
-  Operation *op = operand.getOwner();
-  if (!isa<UnrankedTensorType>(operand.get().getType()) ||
-      !isa_and_nonnull<op::OnnxDialect>(op->getDialect()))
-    return std::nullopt;
-  StringRef name = op->getName().stripDialect();
-  if (name == "Concat") {
-    for (Value other : op->getOperands())
-      if (Length rank = rankOf(other))
-        return rank;
-    return std::nullopt;
-  }
-  if (name == "Gemm" && operand.getOperandNumber() < 2)
-    return 2;
-  if (operand.getOperandNumber() != 0)
-    return std::nullopt;
-  if (auto order = op->getAttrOfType<DenseI64ArrayAttr>("perm");
-      order && name == "Transpose")
-    return order.size();
-  return llvm::StringSwitch<Length>(name)
-      .Cases({"Conv", "ConvInteger", "ConvTranspose", "DeformConv"},
-             inputRank(op, 1))
-      .Cases({"GRU", "LSTM", "RNN"}, 3)
-      .Cases({"DepthToSpace", "SpaceToDepth"}, 4)
-      .Default(std::nullopt);
-}
-
 namespace {
 struct InferLengths : onnxc::impl::InferLengthsBase<InferLengths> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if (function.isExternal())
       return;
-    takeDeclaredRanks(function);
-    function.walk([](Operation *op) {
-      for (OpOperand &operand : op->getOpOperands())
-        if (Length rank = neededRank(operand))
-          declareRank(operand.get(), *rank);
-    });
     function.walk([](Operation *op) {
       if (isa_and_nonnull<op::OnnxDialect>(op->getDialect()))
         visitLengths(op, [&](unsigned operand, Length length) {
           setLength(op, operand, length);
         });
     });
-  }
-
-  /// Gives `value`, and what it is computed from element by element, a rank
-  /// that is checked where it comes about.
-  static void declareRank(Value value, int64_t rank) {
-    SmallVector<Value> chain;
-    Operation *op;
-    do {
-      op = value.getDefiningOp();
-      if (!op || !isa<UnrankedTensorType>(value.getType()))
-        return;
-      chain.push_back(value);
-      if (!keepsRank(op) && !checksRank(op))
-        return;
-      value = op->getOperand(0);
-    } while (keepsRank(op));
-    SmallVector<int64_t> shape(rank, ShapedType::kDynamic);
-    for (Value link : chain)
-      link.setType(RankedTensorType::get(
-          shape, cast<TensorType>(link.getType()).getElementType()));
-  }
-
-  /// The model's outputs have as many dims as it names.
-  static void takeDeclaredRanks(func::FuncOp function) {
-    Operation *end = function.getBody().front().getTerminator();
-    for (auto [index, value] : llvm::enumerate(end->getOperands())) {
-      auto names = function.getResultAttrOfType<ArrayAttr>(index, "onnx.dims");
-      if (names && !names.empty())
-        declareRank(value, names.size());
-    }
-    updateFunctionType(function);
   }
 };
 } // namespace

@@ -55,8 +55,7 @@ def InferLengths : Pass<"onnx-infer-lengths", "mlir::func::FuncOp"> {
   let description = [{
     The shape for a Reshape, the pads of a Pad, the starts of a Slice can be
     vectors whose length is not declared. But it follows from the ranks of the
-    other operands or of the result, which are those that the model declares for
-    its outputs where inference finds none. A Reshape to that length tells it to
+    other operands or of the result. A Reshape to that length tells it to
     the passes behind, which read such operands element by element, and checks
     it when the model runs. Without it the operator would be refused.
 
@@ -68,6 +67,72 @@ def InferLengths : Pass<"onnx-infer-lengths", "mlir::func::FuncOp"> {
     %length = onnx.Constant() {value = dense<2> : tensor<1xi64>} : () -> tensor<1xi64>
     %0 = onnx.Reshape(%repeats, %length) : (tensor<?xi64>, tensor<1xi64>) -> tensor<2xi64>
     %y = onnx.Tile(%x, %0) : (tensor<?x?xf32>, tensor<2xi64>) -> tensor<?x?xf32>
+    ```
+  }];
+}
+
+def InferRanks : Pass<"onnx-infer-ranks", "mlir::func::FuncOp"> {
+  let summary = "Gives tensors the only rank with which reading them is no error";
+  let description = [{
+    Where inference finds no rank, it is the one that the model declares for its
+    output, or that a reader needs: a Transpose that of its permutation, a Conv
+    that of its weights. What makes the tensor checks it when the model runs; of
+    an If whose branches differ in rank, the other one fails when it is taken.
+    With a rank every operator works on the tensor, and its memory is planned.
+
+    ```mlir
+    %y = onnx.SequenceAt(%s, %i) : (!onnx.seq<tensor<*xf32>>, tensor<i64>) -> tensor<*xf32>
+    %z = onnx.Transpose(%y) {perm = array<i64: 1, 0>} : (tensor<*xf32>) -> tensor<*xf32>
+    ```
+    becomes
+    ```mlir
+    %y = onnx.SequenceAt(%s, %i) : (!onnx.seq<tensor<*xf32>>, tensor<i64>) -> tensor<?x?xf32>
+    %z = onnx.Transpose(%y) {perm = array<i64: 1, 0>} : (tensor<?x?xf32>) -> tensor<*xf32>
+    ```
+    A branch reads a tensor from outside through an Identity to that rank: other
+    readers may need another one.
+  }];
+}
+
+def SinkIntoBranches : Pass<"onnx-sink-into-branches", "mlir::func::FuncOp"> {
+  let summary = "Moves what reads a tensor whose rank differs by branch into the branches";
+  let description = [{
+    In each branch of an If the tensor has a rank, so that operators can be
+    lowered there that need one. What has one rank behind the If again, or goes
+    to an output, leaves the branches.
+
+    ```mlir
+    %y = onnx.If(%c) ({ onnx.Return %a : tensor<?xf32> }, { onnx.Return %b : tensor<?x?xf32> }) : (tensor<i1>) -> tensor<*xf32>
+    %z = onnx.Softmax(%y) : (tensor<*xf32>) -> tensor<*xf32>
+    ```
+    becomes
+    ```mlir
+    %z = onnx.If(%c) ({
+      %0 = onnx.Softmax(%a) : (tensor<?xf32>) -> tensor<*xf32>
+      onnx.Return %0
+    }, {
+      %1 = onnx.Softmax(%b) : (tensor<?x?xf32>) -> tensor<*xf32>
+      onnx.Return %1
+    }) : (tensor<i1>) -> tensor<*xf32>
+    ```
+  }];
+}
+
+def FlattenElementwise : Pass<"onnx-flatten-elementwise", "mlir::func::FuncOp"> {
+  let summary = "Computes element by element on vectors where no rank is known";
+  let description = [{
+    What an operator does with each element needs no rank: tensors whose rank
+    only a run tells become vectors for it, and get their shape back.
+
+    ```mlir
+    %y = onnx.Relu(%x) : (tensor<*xf32>) -> tensor<*xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = onnx.Reshape(%x, %minus_one) : (tensor<*xf32>, tensor<1xi64>) -> tensor<?xf32>
+    %1 = onnx.Shape(%x) : (tensor<*xf32>) -> tensor<?xi64>
+    %2 = onnx.Relu(%0) : (tensor<?xf32>) -> tensor<?xf32>
+    %y = onnx.Reshape(%2, %1) : (tensor<?xf32>, tensor<?xi64>) -> tensor<*xf32>
     ```
   }];
 }

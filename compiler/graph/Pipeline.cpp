@@ -16,17 +16,23 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // Shapes first: the rewrites ask for ranks, and folding for dims.
   add(createInferShapes());
   add(createDifferentiateGradients());
+  add(createInferRanks());
   add(createInferLengths());
   add(createFoldConstants());
   // An If that folded away, and a tensor that was in a sequence, can tell
   // shapes behind them.
   add(createSqueezeConditionals());
   add(createSimplify());
+  add(createInferShapes());
   add(createSettleRanks());
   add(createStackLoopSequences());
   add(createFoldSequences());
   add(createInferShapes());
+  add(createInferRanks());
   add(createInferLengths());
+  add(createInferShapes());
+  add(createSinkIntoBranches());
+  add(createInferShapes());
   add(createFoldConstants());
   add(createCSEPass());
   // Before the dequantised weights of a small product fold.
@@ -44,9 +50,12 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
   // What is put into a sequence may follow from what is read from one.
   for (int round = 0; round < 3; ++round) {
     add(createInferSequenceTypes());
+    add(createInferRanks());
     add(createInferLengths());
     add(createInferShapes());
   }
+  add(createFlattenElementwise());
+  add(createInferShapes());
 }
 
 void onnxc::registerGraphPipeline() {

@@ -341,11 +341,6 @@ static LogicalResult lowerBitCast(Lowering &l, OnnxNode n) {
   return success();
 }
 
-static LogicalResult lowerIdentity(Lowering &l, OnnxNode n) {
-  l.set(n.out(), l.value(n.in(0)));
-  return success();
-}
-
 void onnxc::addElementwise(LoweringTable &table) {
   BINARY("Add", s.add(x, y));
   BINARY("Sub", s.sub(x, y));
@@ -419,5 +414,4 @@ void onnxc::addElementwise(LoweringTable &table) {
   table.onOp("CastLike", lowerCast);
   table.onOp("BitCast", lowerBitCast);
   table.onOp("Clip", lowerClip);
-  table.onOp("Identity", lowerIdentity);
 }

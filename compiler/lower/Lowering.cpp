@@ -122,6 +122,7 @@ static bool takesStrings(StringRef name) {
 /// Operators that take or give tensors whose rank only a run tells.
 static bool takesAnyRank(StringRef name) {
   static constexpr StringLiteral names[] = {"Flatten",
+                                            "Identity",
                                             "If",
                                             "Optional",
                                             "OptionalGetElement",

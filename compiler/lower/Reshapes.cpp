@@ -370,7 +370,20 @@ static LogicalResult lowerSpaceToDepth(Lowering &l, OnnxNode n) {
   return rearrangeBlocks(l, n, {d[0], d[1], h, b, w, b}, order, result);
 }
 
+/// The same value, perhaps with a rank that it is then checked to have.
+static LogicalResult lowerIdentity(Lowering &l, OnnxNode n) {
+  Value from = n.in(0), to = n.out();
+  if (!isBoxed(from.getType()) && !isBoxed(to.getType()))
+    l.set(to, l.value(from));
+  else if (isBoxed(to.getType()))
+    l.bind(to, asBoxed(l, from));
+  else
+    l.set(to, unboxTensor(l, l.value(from), to, "the tensor"));
+  return success();
+}
+
 void onnxc::addReshapes(LoweringTable &table) {
+  table.onOp("Identity", lowerIdentity);
   table.onOp("Reshape", lowerReshape);
   table.onOp("Flatten", lowerFlatten);
   table.onOp("Squeeze", lowerSqueeze);

@@ -1,4 +1,4 @@
-// RUN: onnxc-opt %s --onnx-infer-lengths --split-input-file | FileCheck %s
+// RUN: onnxc-opt %s --onnx-infer-ranks --onnx-infer-lengths --split-input-file | FileCheck %s
 
 // The rank of the input decides how many repeats there are; a vector whose length is known stays.
 

@@ -88,6 +88,59 @@ def test_inputs_of_any_rank(agree) -> None:
     agree(model, *({"x": x} for x in (X, X[0], np.array(3, np.float32), X[:0], X.reshape(1, 2, 1, 3))))
 
 
+def test_element_by_element(agree) -> None:
+    model = parse("""
+    g (float[] x, float k) => (float[] y, bool[] z, float[] w) {
+      scaled = Mul(x, k)
+      y = Add(scaled, scaled)
+      low = Constant <value = float {-1.0}> ()
+      high = Constant <value = float {0.5}> ()
+      w = Clip(y, low, high)
+      z = Less(x, k)
+    }
+    """)
+    agree(model, *({"x": x, "k": np.array(-0.5, np.float32)} for x in (X, X[0], np.array(3, np.float32), X[:0])))
+
+
+def test_what_follows_branches(agree) -> None:
+    """Also by way of a shape, and an If behind it, which both become part of the branches."""
+    model = parse(f"""
+    g (bool c, bool d, float[N, M] x) => (float[] mean, float[K] sizes, float[] chosen, int64 count) {{
+      {BRANCHES}
+      doubled = Add(y, x)
+      two = Constant <value = int64[1] {{-1}}> ()
+      mean = ReduceMean <keepdims = 0> (doubled, two)
+      shape = Shape(y)
+      longer = Concat <axis = 0> (two, shape)
+      sizes = Cast <to = 1> (longer)
+      independent = Transpose(x)
+      zero = Constant <value = int64[1] {{0}}> ()
+      count = Size(independent)
+      chosen = If (d) <
+        then_branch = tt () => (float[] r) {{ r = Unsqueeze(y, zero) }},
+        else_branch = ee () => (float[] s) {{ s = Exp(y) }}>
+    }}
+    """)
+    agree(model, *({"c": c, "d": d, "x": X} for c in (YES, NO) for d in (YES, NO)))
+
+
+def test_a_rank_that_only_a_branch_needs(agree) -> None:
+    """The number of dims decides which branch can be taken."""
+    model = parse("""
+    g (float[N, M] x, int64[K] dims) => (float[A, B] y) {
+      z = Reshape(x, dims)
+      rank = Size(dims)
+      three = Constant <value = int64 {3}> ()
+      is_three = Equal(rank, three)
+      axes = Constant <value = int64[1] {1}> ()
+      y = If (is_three) <
+        then_branch = t () => (float[] p) { p = Squeeze(z, axes) },
+        else_branch = e () => (float[] q) { q = Transpose <perm = [1, 0]> (z) }>
+    }
+    """)
+    agree(model, *({"x": X, "dims": np.array(dims)} for dims in ([3, 1, 2], [3, 2], [2, 1, 3])))
+
+
 def test_the_rest_is_refused(compiled) -> None:
     with pytest.raises(onnxc.CompileError, match=r"'y' \(Softmax, opset 18\): a tensor whose rank only a run tells"):
         compiled(parse("g (float[] x) => (float[] y) { y = Softmax(x) }"))
