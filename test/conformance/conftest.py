@@ -1,14 +1,12 @@
 """Runs the selected cases once, in parallel, before the first of them reports."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 from cases import load_cases
 from modes import MODES
-from runner import Result, print_progress, run_cases
-from support import as_json, table
+from runner import Result, print_progress, run_cases, write_each
 
 RESULTS = Path(__file__).parent.parent.parent / "build" / "conformance"
 
@@ -28,8 +26,7 @@ def results(request: pytest.FixtureRequest) -> list[Result]:
     with capture.global_and_fixture_disabled():
         found = run_cases(jobs, os.cpu_count() or 1, print_progress(len(jobs)))
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "support.md").write_text(table(load_cases(), found))
-    (RESULTS / "results.json").write_text(json.dumps(as_json(found), indent=1, sort_keys=True) + "\n")
+    write_each(RESULTS / "results.json", found)
     return found
 
 

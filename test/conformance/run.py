@@ -3,12 +3,12 @@
 
 usage: run.py [-k SUBSTRING]... [-m MODE]... [-j JOBS] [-v] [--out FOLDER] [--update]
 
-Prints each failure and the counts. --out writes support.md and results.json to a folder. --update, of all cases in all
-modes, writes support.md here and the README's sentence, and adds what passes to passing.txt.
+Prints each failure and the counts. --out writes results.json, case by case, to a folder. --update, of all cases in
+all modes, writes results.json here, the table that is made of it (../support.md) and the README's sentence, and adds
+what passes to passing.txt.
 """
 
 import argparse
-import json
 import os
 import sys
 from collections import Counter
@@ -23,7 +23,7 @@ for folder in (ROOT / "test", ROOT / "build" / "python"):
 import support  # noqa: E402
 from cases import load_cases  # noqa: E402
 from modes import MODES  # noqa: E402
-from runner import print_progress, run_cases  # noqa: E402
+from runner import print_progress, run_cases, write_each  # noqa: E402
 
 
 def main() -> int:
@@ -56,10 +56,7 @@ def main() -> int:
 
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "support.md").write_text(support.table(load_cases(), results))
-        (arguments.out / "results.json").write_text(
-            json.dumps(support.as_json(results), indent=1, sort_keys=True) + "\n"
-        )
+        write_each(arguments.out / "results.json", results)
     if arguments.update:
         support.update(cases, results)
 

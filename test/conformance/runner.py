@@ -11,13 +11,14 @@ and runs the result in a child of its own, so that a crash of either is a result
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cases import Case
@@ -156,6 +157,12 @@ def _compare_draws(case: Case, session, feeds: dict, expected: list) -> None:
     share = case.share_of_ones(x)
     distance = np.abs(np.mean(draws, axis=0) - share) / np.sqrt(share * (1 - share) / runs)
     assert distance.max() < 5, f"shares {np.mean(draws, axis=0)} for {share}"
+
+
+def write_each(path: Path, results: list[Result]) -> None:
+    """One by one, without times, so that equal results are equal files."""
+    entries = [{key: value for key, value in asdict(result).items() if key != "seconds"} for result in results]
+    path.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n")
 
 
 def print_progress(total: int) -> Callable[[int, Result], None]:

@@ -27,5 +27,5 @@ def results(request: pytest.FixtureRequest) -> dict[str, Result]:
     tests = [test for item in items for test in item.callspec.params["version"]]
     found = run_tests(tests, os.cpu_count() or 1)
     BUILD.mkdir(parents=True, exist_ok=True)
-    write_results(BUILD, found, load_tests()[1])
+    write_results(BUILD, tests, found, load_tests()[1])
     return {result.name: result for result in found}

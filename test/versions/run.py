@@ -3,7 +3,8 @@
 
 usage: run.py [-k OPERATOR]... [-j JOBS] [-v] [--update]
 
-Prints each failure and the counts; -v refusals, too. --update writes results.md and results.json here (with no -k).
+Prints each failure and the counts; -v refusals, too. --update, with no -k, writes results.json here and the table that
+is made of it, ../support.md.
 """
 
 import argparse
@@ -19,6 +20,8 @@ ROOT = HERE.parent.parent
 for folder in (HERE.parent, ROOT / "build" / "python"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+
+import support_table  # noqa: E402
 
 from versions.cases import load_tests  # noqa: E402
 from versions.results import write_results  # noqa: E402
@@ -56,7 +59,8 @@ def main() -> int:
         if result.status == "failed" or (arguments.v and result.status == "refused"):
             print(f"{result.status:8} {result.name}: {result.reason}")
     if arguments.update and not arguments.k:
-        write_results(HERE, results, left_out)
+        write_results(HERE, tests, results, left_out)
+        support_table.write()
     counts = Counter(result.status for result in results)
     print(f"{counts['passed']} pass, {counts['refused']} refused, {counts['failed']} fail", end="")
     print(f", {counts['meaningless']} have no meaning" if counts["meaningless"] else "")

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import support_table
 
 from .cases import NodeTest, load_tests
-from .results import HERE, table
+from .results import HERE, content
 from .runner import Result
 
 
@@ -24,9 +25,14 @@ def test_version(version: list[NodeTest], results: dict[str, Result]) -> None:
         pytest.skip(f"refused: {results[version[0].name].reason}")
 
 
-def test_the_table_is_current(results: dict[str, Result]) -> None:
+def test_the_results_are_current(results: dict[str, Result]) -> None:
     tests, left_out = load_tests()
     if len(results) < len(tests):
         pytest.skip("only a part of the tests is selected")
-    if (HERE / "results.md").read_text() != table(list(results.values()), left_out):
-        pytest.fail("results.md is not what comes out: test/versions/run.py --update", pytrace=False)
+    if json.loads((HERE / "results.json").read_text()) != content(tests, list(results.values()), left_out):
+        pytest.fail("results.json is not what comes out: test/versions/run.py --update", pytrace=False)
+
+
+def test_the_table_is_current() -> None:
+    if support_table.TABLE.read_text() != support_table.current():
+        pytest.fail("support.md is not what results.json says: run.py --update", pytrace=False)
