@@ -35,9 +35,7 @@ struct RowLength {
     Value all =
         op("onnx.Shape", row,
            node.builder.getNamedAttr("end", node.builder.getI64IntegerAttr(1)));
-    // One that is out of range counts as the nearest that is not.
-    Value given = op("onnx.Unsqueeze", {length, zero()});
-    this->length = op("onnx.Max", {op("onnx.Min", {given, all}), zero()});
+    this->length = op("onnx.Unsqueeze", {length, zero()});
     missing = op("onnx.Sub", {all, this->length});
   }
 
@@ -88,6 +86,8 @@ LogicalResult GraphImporter::importBatchedScan(Node &node,
       attributes.getNamedAttr("num_scan_inputs",
                               attributes.getI64IntegerAttr(operands.size())),
       node.resultTypes, /*regions=*/1);
+  if (node.batch->lengths) // lowering checks them
+    outer->setAttr("onnx.row_lengths", attributes.getUnitAttr());
   node.results.emplace(outer->result_begin(), outer->result_end());
 
   Block &body = outer->getRegion(0).emplaceBlock();

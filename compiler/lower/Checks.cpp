@@ -157,7 +157,9 @@ void Lowering::requireIndices(Value onnx, OpFoldResult size, const Twine &what,
       low = std::min(low, (*known)[i]);
       high = std::max(high, (*known)[i]);
     }
-    if (low < 0)
+    if (low < 0 && allowed == IndexSet::FromZero)
+      requireAtLeast(attr(low), 0, what);
+    else if (low < 0)
       requireIndex(attr(low), size, what);
     if (high >= 0)
       requireIndex(attr(high), size, what);

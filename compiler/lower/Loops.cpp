@@ -263,6 +263,14 @@ static LogicalResult lowerScan(Lowering &l, OnnxNode n) {
       l.requireEqual(length, own, "the scan inputs' lengths");
     length = length ? length : own;
   }
+  // The last input tells how many elements of a row of the others count.
+  if (n.has("onnx.row_lengths")) {
+    if (scanned.size() < 2 || l.rank(scanned.front()) < 2)
+      return l.refuse("the inputs are no batches of rows");
+    Value rows = scanned[scanned.size() - 2];
+    l.requireIndices(scanned.back(), l.add(l.dims(rows)[1], l.attr(1)),
+                     "the length of a row", IndexSet::FromZero);
+  }
   LoopValues values(l);
   for (int64_t i = 0; i < states; ++i)
     if (failed(values.carry(n.in(i), body->getArgument(i), end->getOperand(i),

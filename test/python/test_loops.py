@@ -305,5 +305,9 @@ def test_scan_over_a_batch(agree, compiled) -> None:
     # ONNX Runtime takes no row of length 0.
     feeds["n"] = np.array([4, 0, 2])
     last[1] = feeds["s"][1]
-    (result,) = onnxc.InferenceSession(compiled(cut)).run(None, feeds)
+    session = onnxc.InferenceSession(compiled(cut))
+    (result,) = session.run(None, feeds)
     np.testing.assert_allclose(result, last, rtol=1e-6)
+    for wrong in (5, -1):
+        with pytest.raises(Exception, match=rf"\(Scan\): the length of a row: index {wrong} is out of range"):
+            session.run(None, {**feeds, "n": np.array([4, wrong, 2])})
