@@ -39,8 +39,8 @@ def table(versions: dict[str, Any], conformance: dict[str, Any]) -> str:
     lines = [
         "# Operators that are supported",
         "",
-        f"Of the package onnx {conformance['onnx']}: every version of every operator with every element type that its "
-        "schema allows ([versions](versions)), and onnx's backend cases in three modes ([conformance](conformance)).",
+        f"Of the package onnx {conformance['onnx']}: every version of every operator with every element type of its "
+        "main operand ([versions](versions)), and onnx's backend cases in three modes ([conformance](conformance)).",
         "`run.py --update` of either writes this page.",
         "",
         *_totals(versions, conformance),

@@ -99,7 +99,9 @@ def SinkIntoBranches : Pass<"onnx-sink-into-branches", "mlir::func::FuncOp"> {
   let description = [{
     In each branch of an If the tensor has a rank, so that operators can be
     lowered there that need one. What has one rank behind the If again, or goes
-    to an output, leaves the branches.
+    to an output, leaves the branches. Where that is an error in one branch, the
+    tensor has the other one's rank instead, and the run fails when the branch
+    is taken.
 
     ```mlir
     %y = onnx.If(%c) ({ onnx.Return %a : tensor<?xf32> }, { onnx.Return %b : tensor<?x?xf32> }) : (tensor<i1>) -> tensor<*xf32>

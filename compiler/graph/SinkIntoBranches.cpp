@@ -2,6 +2,7 @@
 
 #include "compiler/graph/Passes.h"
 #include "compiler/graph/Rewriting.h"
+#include "compiler/graph/SymbolicShapes.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
@@ -95,8 +96,23 @@ static SmallVector<Operation *> followers(Operation *conditional) {
   return llvm::to_vector(llvm::reverse(found));
 }
 
+/// Gives the results that differ in rank the rank that they have in one branch.
+static void takeRanksOf(Operation *conditional, unsigned branch) {
+  Operation *end = &conditional->getRegion(branch).front().back();
+  for (OpResult result : conditional->getResults()) {
+    unsigned index = result.getResultNumber();
+    if (!isa<UnrankedTensorType>(result.getType()) ||
+        !differInRank(conditional, index))
+      continue;
+    auto type = cast<RankedTensorType>(end->getOperand(index).getType());
+    result.setType(RankedTensorType::get(
+        SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic),
+        type.getElementType()));
+  }
+}
+
 /// Makes the If anew with copies of `moved` at the end of each branch.
-static Operation *sink(Operation *conditional, ArrayRef<Operation *> moved) {
+static void sink(Operation *conditional, ArrayRef<Operation *> moved) {
   // What does not follow from the If goes before it: the copies may read it.
   DenseSet<Value> following(conditional->result_begin(),
                             conditional->result_end());
@@ -146,7 +162,36 @@ static Operation *sink(Operation *conditional, ArrayRef<Operation *> moved) {
   for (Operation *op : llvm::reverse(moved))
     op->erase();
   conditional->erase();
-  return made;
+}
+
+/// Whether `change` of a copy of the function leaves no error of shapes.
+static bool
+hasShapes(func::FuncOp function,
+          llvm::function_ref<void(const IRMapping &mapping)> change) {
+  IRMapping mapping;
+  OwningOpRef<func::FuncOp> copy = cast<func::FuncOp>(function->clone(mapping));
+  change(mapping);
+  ScopedDiagnosticHandler quiet(function.getContext(),
+                                [](Diagnostic &) { return success(); });
+  return succeeded(SymbolicShapes::compute(*copy));
+}
+
+/// Sinks `moved`; but where that is an error in one branch, and not with the
+/// other one's rank, the run fails when the branch is taken.
+static void settle(func::FuncOp function, Operation *conditional,
+                   ArrayRef<Operation *> moved) {
+  bool fitsBoth = hasShapes(function, [&](const IRMapping &mapping) {
+    SmallVector<Operation *> copies;
+    for (Operation *op : moved)
+      copies.push_back(mapping.lookup(op));
+    sink(mapping.lookup(conditional), copies);
+  });
+  for (unsigned branch : {0, 1})
+    if (!fitsBoth && hasShapes(function, [&](const IRMapping &mapping) {
+          takeRanksOf(mapping.lookup(conditional), branch);
+        }))
+      return takeRanksOf(conditional, branch);
+  sink(conditional, moved);
 }
 
 namespace {
@@ -170,7 +215,7 @@ struct SinkIntoBranches : onnxc::impl::SinkIntoBranchesBase<SinkIntoBranches> {
           each->walk([&](Operation *) { ++copies; });
         if (copies > mostCopies)
           return WalkResult::interrupt();
-        sink(op, moved);
+        settle(function, op, moved);
         changed = found = true;
         return WalkResult::interrupt();
       });

@@ -195,6 +195,37 @@ static void runChecker(onnxc::ModelFile &file, onnx::ModelProto &model,
   onnx::checker::check_graph(model.graph(), context, scope);
 }
 
+/// Whether an operator means the same in two opsets of its domain, or is none
+/// of the standard's.
+static bool isUnchanged(const onnx::NodeProto &node, int from, int to) {
+  auto *a = onnx::OpSchemaRegistry::Schema(node.op_type(), from, node.domain());
+  auto *b = onnx::OpSchemaRegistry::Schema(node.op_type(), to, node.domain());
+  return a == b || (a && b && a->since_version() == b->since_version());
+}
+
+/// Gives a function that is written for another opset the model's where all its
+/// operators mean the same there: nothing has to be converted, for which onnx
+/// would want all types.
+static void adoptOpsets(onnx::ModelProto &model, const onnxc::Opsets &opsets) {
+  for (onnx::FunctionProto &function : *model.mutable_functions())
+    for (onnx::OperatorSetIdProto &own : *function.mutable_opset_import()) {
+      auto wanted = opsets.find(own.domain());
+      if (wanted == opsets.end() || wanted->second == own.version())
+        continue;
+      GraphProto body;
+      *body.mutable_node() = function.node();
+      bool isSame = true;
+      forEachGraph(body, [&](GraphProto &part) {
+        for (const onnx::NodeProto &node : part.node())
+          isSame &= node.domain() != own.domain() ||
+                    isUnchanged(node, static_cast<int>(own.version()),
+                                static_cast<int>(wanted->second));
+      });
+      if (isSame)
+        own.set_version(wanted->second);
+    }
+}
+
 /// Checks the model's functions and puts their bodies in place of the calls.
 static void inlineFunctions(onnx::ModelProto &model,
                             const onnxc::Opsets &opsets) {
@@ -206,7 +237,15 @@ static void inlineFunctions(onnx::ModelProto &model,
   onnx::checker::check_function_call_cycles(model);
   onnx::checker::check_model_local_functions(
       model, context, onnx::checker::LexicalScopeContext());
-  onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
+  adoptOpsets(model, opsets);
+  try {
+    onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
+  } catch (const std::exception &exception) {
+    throw std::runtime_error(
+        std::string("the model has a function for another opset than its own, "
+                    "to which onnx does not convert it: ") +
+        exception.what());
+  }
 }
 
 /// Removes the shapes that the model claims for values other than its inputs:

@@ -46,3 +46,21 @@ func.func @main(%c: tensor<i1>, %a: tensor<?xf32>, %b: tensor<*xf32>) -> tensor<
   %1 = onnx.Relu(%0) : (tensor<*xf32>) -> tensor<*xf32>
   return %1 : tensor<*xf32>
 }
+
+// -----
+
+// What follows fits one branch alone: its rank is the tensor's.
+
+// CHECK-LABEL: func.func @main
+// CHECK: onnx.If
+// CHECK: }) : (tensor<i1>) -> tensor<?x?xf32>
+// CHECK: onnx.MatMul
+func.func @main(%c: tensor<i1>, %a: tensor<?x?xf32>, %b: tensor<?x3x4xf32>, %w: tensor<5x6x7xf32>) -> tensor<*xf32> {
+  %0 = onnx.If(%c) ({
+    onnx.Return(%a) : (tensor<?x?xf32>) -> ()
+  }, {
+    onnx.Return(%b) : (tensor<?x3x4xf32>) -> ()
+  }) : (tensor<i1>) -> tensor<*xf32>
+  %1 = onnx.MatMul(%0, %w) : (tensor<*xf32>, tensor<5x6x7xf32>) -> tensor<*xf32>
+  return %1 : tensor<*xf32>
+}

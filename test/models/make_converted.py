@@ -128,6 +128,15 @@ def save_estimators() -> None:
         save(name, to_onnx(estimator.fit(data), data[:1], target_opset=OPSETS))
 
 
+def save_imputer() -> None:
+    """Of functions that are written for another opset than the model."""
+    missing = data[:20].copy()
+    missing[::3, 0] = missing[1::4, 2] = np.nan
+    imputer = impute.KNNImputer(n_neighbors=2).fit(missing)
+    types = [("x", FloatTensorType([None, FEATURES]))]
+    save("neighbours_imputer", convert_sklearn(imputer, initial_types=types, target_opset=22))
+
+
 def save_columns() -> None:
     import pandas
 
@@ -202,6 +211,7 @@ def save_boosted() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     save_estimators()
+    save_imputer()
     save_columns()
     save_texts()
     save_boosted()
