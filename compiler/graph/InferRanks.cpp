@@ -94,6 +94,9 @@ static Rank neededRank(OpOperand &operand) {
   }
   if (name == "Gemm" && position < 2)
     return 2;
+  if (position == 1 &&
+      llvm::is_contained({"Expand", "Reshape", "Tile", "Pad"}, name))
+    return 1;
   if (name == "GatherElements")
     return inputRank(op, 1 - position);
   if (position != 0)
@@ -110,6 +113,7 @@ static Rank neededRank(OpOperand &operand) {
   return llvm::StringSwitch<Rank>(name)
       .Cases({"Conv", "ConvInteger", "ConvTranspose", "DeformConv"},
              inputRank(op, 1))
+      .Case("ConstantOfShape", 1)
       .Cases({"GRU", "LSTM", "RNN"}, 3)
       .Cases({"DepthToSpace", "SpaceToDepth"}, 4)
       .Default(std::nullopt);

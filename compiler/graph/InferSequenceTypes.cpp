@@ -8,6 +8,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
+#include <set>
+
 namespace onnxc {
 #define GEN_PASS_DEF_INFERSEQUENCETYPES
 #include "compiler/graph/Passes.h.inc"
@@ -18,19 +20,26 @@ using namespace onnxc;
 
 namespace {
 
-/// The rank that all tensors in a sequence or optional have.
-struct ElementRank {
-  enum State { Unknown, Known, Differs } state = Unknown;
-  int64_t rank = 0;
+/// The ranks of the tensors in a sequence or optional.
+struct ElementRanks {
+  std::set<int64_t> known;
+  bool isAny = false;  ///< of the caller's tensors, with a type that says none
+  bool isOpen = false; ///< of a tensor whose rank is not known yet
 
-  static ElementRank of(int64_t rank) { return {Known, rank}; }
-  bool operator==(const ElementRank &other) const {
-    return state == other.state && (state != Known || rank == other.rank);
-  }
-  ElementRank join(const ElementRank &other) const {
-    if (state == Unknown || *this == other)
-      return other;
-    return other.state == Unknown ? *this : ElementRank{Differs, 0};
+  static ElementRanks of(int64_t rank) { return {{rank}}; }
+  static ElementRanks any() { return {{}, true}; }
+  static ElementRanks open() { return {{}, false, true}; }
+  /// Whether all tensors that say a rank say the same.
+  bool isOne() const { return known.size() == 1 && !isAny; }
+  /// Whether there are none but those known.
+  bool isClosed() const { return !isAny && !isOpen; }
+  /// Whether `other` added any.
+  bool join(const ElementRanks &other) {
+    size_t before = known.size() + isAny + isOpen;
+    known.insert(other.known.begin(), other.known.end());
+    isAny |= other.isAny;
+    isOpen |= other.isOpen;
+    return known.size() + isAny + isOpen != before;
   }
 };
 
@@ -45,9 +54,9 @@ struct InferSequenceTypes
     ranks.clear();
     for (BlockArgument argument : function.getArguments())
       if (TensorType held = heldTensor(argument.getType()))
-        ranks[argument] = held.hasRank() ? ElementRank::of(held.getRank())
-                                         : ElementRank{ElementRank::Differs};
-    // A rank is found, then perhaps lost: each value changes at most twice.
+        ranks[argument] = held.hasRank() ? ElementRanks::of(held.getRank())
+                                         : ElementRanks::any();
+    // A value gets at most the ranks that there are.
     do {
       changed = false;
       function.walk([&](Operation *op) { visit(op); });
@@ -56,9 +65,8 @@ struct InferSequenceTypes
       return markAllAnalysesPreserved();
     // The arguments have their types from the model.
     for (auto [value, rank] : ranks)
-      if (rank.state == ElementRank::Known &&
-          !llvm::is_contained(function.getArguments(), value))
-        refine(value, rank.rank);
+      if (rank.isOne() && !llvm::is_contained(function.getArguments(), value))
+        refine(value, *rank.known.begin());
     function.walk([&](Operation *op) { refineRead(op); });
     updateFunctionType(function);
   }
@@ -102,31 +110,27 @@ private:
   }
 
   /// A tensor that is put into a sequence or optional, or such a value itself.
-  ElementRank rankOf(Value value) const {
+  ElementRanks rankOf(Value value) const {
     if (isa<TensorType>(value.getType())) {
       auto type = dyn_cast<RankedTensorType>(value.getType());
-      return type ? ElementRank::of(type.getRank()) : ElementRank();
+      return type ? ElementRanks::of(type.getRank()) : ElementRanks::open();
     }
     return ranks.lookup(value);
   }
 
-  void join(Value value, ElementRank rank) {
-    if (!heldTensor(value.getType()))
-      return;
-    ElementRank &known = ranks[value];
-    ElementRank joined = known.join(rank);
-    changed |= !(joined == known);
-    known = joined;
+  void join(Value value, const ElementRanks &more) {
+    if (heldTensor(value.getType()))
+      changed |= ranks[value].join(more);
   }
 
   /// A part of a tensor.
-  static ElementRank partRank(Operation *op) {
+  static ElementRanks partRank(Operation *op) {
     auto type = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
     if (!type || type.getRank() == 0)
-      return {};
+      return ElementRanks::open();
     auto keeps = op->getAttrOfType<IntegerAttr>("keepdims");
     bool drops = keeps && keeps.getInt() == 0 && !hasOperand(op, 1);
-    return ElementRank::of(type.getRank() - (drops ? 1 : 0));
+    return ElementRanks::of(type.getRank() - (drops ? 1 : 0));
   }
 
   void visit(Operation *op) {
@@ -193,18 +197,26 @@ private:
         op->getNumOperands() == 0)
       return;
     auto type = dyn_cast<UnrankedTensorType>(op->getResult(0).getType());
-    ElementRank rank = ranks.lookup(op->getOperand(0));
-    if (!type || rank.state != ElementRank::Known)
+    ElementRanks found = ranks.lookup(op->getOperand(0));
+    bool isRead = name == "SequenceAt" || name == "OptionalGetElement";
+    if (isRead)
+      op->removeAttr("onnx.ranks");
+    if (type && isRead && found.isClosed() && found.known.size() > 1)
+      op->setAttr("onnx.ranks",
+                  DenseI64ArrayAttr::get(op->getContext(),
+                                         llvm::to_vector(found.known)));
+    if (!type || !found.isOne())
       return;
+    int64_t rank = *found.known.begin();
     auto stacks = op->getAttrOfType<IntegerAttr>("new_axis");
-    if (name == "SequenceAt" || name == "OptionalGetElement")
-      op->getResult(0).setType(ofRank(type, rank.rank));
+    if (isRead)
+      op->getResult(0).setType(ofRank(type, rank));
     else if (name == "ConcatFromSequence")
       op->getResult(0).setType(
-          ofRank(type, rank.rank + (stacks && stacks.getInt() != 0)));
+          ofRank(type, rank + (stacks && stacks.getInt() != 0)));
   }
 
-  DenseMap<Value, ElementRank> ranks;
+  DenseMap<Value, ElementRanks> ranks;
   bool changed = false;
 };
 

@@ -120,6 +120,36 @@ def SinkIntoBranches : Pass<"onnx-sink-into-branches", "mlir::func::FuncOp"> {
   }];
 }
 
+def SwitchRanks : Pass<"onnx-switch-ranks", "mlir::func::FuncOp"> {
+  let summary = "Branches on the rank of an element where an operator needs one";
+  let description = [{
+    A sequence or optional that gets tensors of several ranks, and no others,
+    has elements of one of these: `onnx-infer-sequence-types` left them in
+    `onnx.ranks`. What reads the element then goes into the branches. Readers
+    that take any rank need none.
+
+    ```mlir
+    %y = onnx.SequenceAt(%s, %i) {onnx.ranks = array<i64: 1, 2>} : (...) -> tensor<*xf32>
+    %z = onnx.Softmax(%y) : (tensor<*xf32>) -> tensor<*xf32>
+    ```
+    becomes
+    ```mlir
+    %y = onnx.SequenceAt(%s, %i) : (...) -> tensor<*xf32>
+    %shape = onnx.Shape(%y) : (tensor<*xf32>) -> tensor<?xi64>
+    %rank = onnx.Size(%shape) : (tensor<?xi64>) -> tensor<i64>
+    %is_vector = onnx.Equal(%rank, %one) : (tensor<i64>, tensor<i64>) -> tensor<i1>
+    %0 = onnx.If(%is_vector) ({
+      %1 = onnx.Identity(%y) : (tensor<*xf32>) -> tensor<?x?xf32>
+      onnx.Return(%1)
+    }, {
+      %1 = onnx.Identity(%y) : (tensor<*xf32>) -> tensor<?xf32>
+      onnx.Return(%1)
+    }) : (tensor<i1>) -> tensor<*xf32>
+    %z = onnx.Softmax(%0) : (tensor<*xf32>) -> tensor<*xf32>
+    ```
+  }];
+}
+
 def FlattenElementwise : Pass<"onnx-flatten-elementwise", "mlir::func::FuncOp"> {
   let summary = "Computes element by element on vectors where no rank is known";
   let description = [{
@@ -318,7 +348,7 @@ def InferSequenceTypes : Pass<"onnx-infer-sequence-types", "mlir::func::FuncOp">
     ```
     A tensor whose rank is not known yet says nothing: the pass runs again when
     inference has gone on from its results. The generated code checks what it
-    reads.
+    reads. Where there are several ranks, and no others, `onnx.ranks` lists them.
   }];
 }
 

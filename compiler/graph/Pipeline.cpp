@@ -54,6 +54,10 @@ void onnxc::buildGraphPipeline(OpPassManager &manager) {
     add(createInferLengths());
     add(createInferShapes());
   }
+  add(createSwitchRanks());
+  add(createSinkIntoBranches());
+  add(createInferShapes());
+  add(createInferLengths());
   add(createFlattenElementwise());
   add(createInferShapes());
 }

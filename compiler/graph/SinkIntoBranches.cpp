@@ -5,7 +5,8 @@
 #include "compiler/graph/SymbolicShapes.h"
 
 #include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/SetVector.h"
+
+#include <set>
 
 namespace onnxc {
 #define GEN_PASS_DEF_SINKINTOBRANCHES
@@ -32,25 +33,32 @@ static bool reads(Operation *op, const DenseSet<Value> &values) {
       .wasInterrupted();
 }
 
-/// Whether the branches give a tensor of one rank each, but different ones.
-static bool differInRank(Operation *conditional, unsigned index) {
-  std::optional<int64_t> ranks[2];
-  for (unsigned branch : {0, 1}) {
-    Operation *end = &conditional->getRegion(branch).front().back();
-    auto type = dyn_cast<RankedTensorType>(end->getOperand(index).getType());
-    if (!type)
-      return false;
-    ranks[branch] = type.getRank();
-  }
-  return ranks[0] != ranks[1];
-}
-
 static bool isConditional(Operation *op) {
   return isOnnx(op, "If") && op->getNumRegions() == 2 &&
          llvm::all_of(op->getRegions(), [&](Region &region) {
            return region.hasOneBlock() && !region.front().empty() &&
                   region.front().back().getNumOperands() == op->getNumResults();
          });
+}
+
+/// Whether the branches give a tensor of one rank each, but different ones; or
+/// do so in an If of their own.
+static bool differInRank(Operation *conditional, unsigned index) {
+  std::set<int64_t> ranks;
+  for (Region &region : conditional->getRegions()) {
+    Value given = region.front().back().getOperand(index);
+    if (auto type = dyn_cast<RankedTensorType>(given.getType())) {
+      ranks.insert(type.getRank());
+      continue;
+    }
+    Operation *inner = given.getDefiningOp();
+    if (!isa<UnrankedTensorType>(given.getType()) || !inner ||
+        !isConditional(inner) || inner->getParentRegion() != &region ||
+        !differInRank(inner, cast<OpResult>(given).getResultNumber()))
+      return false;
+    ranks.insert(-1); // several
+  }
+  return ranks.size() > 1 || ranks.count(-1);
 }
 
 /// The operations behind `conditional` that read what has no rank because of
@@ -101,10 +109,10 @@ static void takeRanksOf(Operation *conditional, unsigned branch) {
   Operation *end = &conditional->getRegion(branch).front().back();
   for (OpResult result : conditional->getResults()) {
     unsigned index = result.getResultNumber();
-    if (!isa<UnrankedTensorType>(result.getType()) ||
+    auto type = dyn_cast<RankedTensorType>(end->getOperand(index).getType());
+    if (!type || !isa<UnrankedTensorType>(result.getType()) ||
         !differInRank(conditional, index))
       continue;
-    auto type = cast<RankedTensorType>(end->getOperand(index).getType());
     result.setType(RankedTensorType::get(
         SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic),
         type.getElementType()));

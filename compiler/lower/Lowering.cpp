@@ -1,6 +1,7 @@
 //===- Lowering.cpp - The context of lowering and the walk ----------------===//
 
 #include "compiler/lower/Lowering.h"
+#include "compiler/graph/AnyRank.h"
 #include "compiler/lower/NarrowTypes.h"
 
 #include "compiler/lower/Scalars.h"
@@ -117,23 +118,6 @@ static bool takesStrings(StringRef name) {
       "IsInf",   "IsNaN",           "QuantizeLinear"};
   return llvm::is_contained(names, name) ||
          (takesPatterns(name) && !llvm::is_contained(numbers, name));
-}
-
-/// Operators that take or give tensors whose rank only a run tells.
-static bool takesAnyRank(StringRef name) {
-  static constexpr StringLiteral names[] = {"Flatten",
-                                            "Identity",
-                                            "If",
-                                            "Optional",
-                                            "OptionalGetElement",
-                                            "OptionalHasElement",
-                                            "Reshape",
-                                            "SequenceAt",
-                                            "SequenceConstruct",
-                                            "SequenceInsert",
-                                            "Shape",
-                                            "Size"};
-  return llvm::is_contained(names, name);
 }
 
 bool onnxc::isUnsigned(Type type) { return type.isUnsignedInteger(); }
@@ -440,13 +424,12 @@ static bool isLoweredBoxed(Type type) {
 }
 
 LogicalResult Lowering::checkTypes(Operation *op) {
+  constexpr StringLiteral anyRank =
+      "a tensor whose rank only a run tells is not supported by this operator "
+      "yet";
   auto check = [&](Value value) -> LogicalResult {
     if (op::isNone(value))
       return success();
-    if (isa<UnrankedTensorType>(value.getType()) &&
-        !takesAnyRank(op::operatorName(op)))
-      return refuse("a tensor whose rank only a run tells is not supported by "
-                    "this operator yet");
     if (isBoxed(value.getType()) && isLoweredBoxed(value.getType()))
       return success();
     auto tensor = dyn_cast<TensorType>(value.getType());
@@ -471,12 +454,16 @@ LogicalResult Lowering::checkTypes(Operation *op) {
     }
     return success();
   };
-  for (Value operand : op->getOperands())
-    if (failed(check(operand)))
-      return failure();
+  auto isUnranked = [](Value value) {
+    return isa<UnrankedTensorType>(value.getType());
+  };
+  for (OpOperand &operand : op->getOpOperands())
+    if (failed(check(operand.get())) ||
+        (isUnranked(operand.get()) && !takesAnyRank(operand)))
+      return reason.empty() ? refuse(anyRank) : failure();
   for (Value result : op->getResults())
-    if (failed(check(result)))
-      return failure();
+    if (failed(check(result)) || (isUnranked(result) && !givesAnyRank(op)))
+      return reason.empty() ? refuse(anyRank) : failure();
   return success();
 }
 

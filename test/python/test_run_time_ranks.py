@@ -57,6 +57,7 @@ def test_reshapes_that_do_not_fit(compiled) -> None:
         ([-1, -1], "negative dim"),
         ([1] * 17, "so many dims"),
         ([1 << 62, 1 << 62], "other elements than the shape"),
+        ([-1, 0, 2], "no dim where the shape is 0"),
     ):
         with pytest.raises(Exception, match=rf"'y' \(Reshape\): .*{reason}"):
             session.run(None, {"x": X.ravel(), "dims": np.array(dims)})
@@ -74,6 +75,29 @@ def test_elements_of_several_ranks(agree) -> None:
     }
     """)
     agree(model, *({"x": X[0], "y": X, "i": np.array(i)} for i in (0, 1, -1)))
+
+
+def test_readers_that_need_a_rank(agree) -> None:
+    """Of one of two or three that an element can have; in a loop, too."""
+    model = parse("""
+    g (float[N] x, float[M, N] y, float[A, M, N] z, int64 i) => (float[] mean, float[K] all) {
+      s = SequenceConstruct(x, y, z)
+      e = SequenceAt(s, i)
+      last = Constant <value = int64[1] {-1}> ()
+      soft = Softmax <axis = -1> (e)
+      mean = ReduceSum <keepdims = 1> (soft, last)
+      pair = SequenceConstruct(z, x)
+      two = Constant <value = int64 {2}> ()
+      yes = Constant <value = bool {1}> ()
+      all = Loop (two, yes) <body = body (int64 j, bool c) => (bool d, float best) {
+        d = Identity(c)
+        f = SequenceAt(pair, j)
+        sorted = Softmax <axis = 0> (f)
+        best = ReduceMax <keepdims = 0> (sorted)
+      }>
+    }
+    """)
+    agree(model, *({"x": X[0], "y": X, "z": X[None] - 1, "i": np.array(i)} for i in (0, 1, 2)))
 
 
 def test_inputs_of_any_rank(agree) -> None:
@@ -142,5 +166,8 @@ def test_a_rank_that_only_a_branch_needs(agree) -> None:
 
 
 def test_the_rest_is_refused(compiled) -> None:
-    with pytest.raises(onnxc.CompileError, match=r"'y' \(Softmax, opset 18\): a tensor whose rank only a run tells"):
-        compiled(parse("g (float[] x) => (float[] y) { y = Softmax(x) }"))
+    for body in ("y = Softmax(x)", "y = Add(x, x2)", "s = SequenceInsert(q, x, p)  y = SequenceAt(s, i)"):
+        with pytest.raises(onnxc.CompileError, match=r"opset 18\): a tensor whose rank only a run tells"):
+            compiled(
+                parse(f"g (float[] x, float[] x2, seq(float[]) q, int64 i, int64[] p) => (float[] y) {{ {body} }}")
+            )

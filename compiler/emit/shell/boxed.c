@@ -144,9 +144,10 @@ const onnxc_value *onnxc_shell_value_reshaped(onnxc_frame *frame, int64_t name,
   int64_t others = bytes < 0 ? -1
                              : onnxc_shell_value_extent(
                                    frame, (int64_t)(uintptr_t)to, 0, to->rank);
-  if (inferred >= 0 && others > 0 && have % others == 0) {
-    to->dims[inferred] = have / others;
-    others = have;
+  if (inferred >= 0) {
+    int fits = others > 0 && have % others == 0;
+    to->dims[inferred] = fits ? have / others : 0;
+    others = fits ? have : -1;
   }
   return others == have ? to
                         : misshapen(frame, name, from,
