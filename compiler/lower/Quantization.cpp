@@ -123,8 +123,11 @@ Value onnxc::quantize(Scalars &s, Value x, Value zero, Type zeroType,
                       Type result) {
   Value number = s.roundEven(x);
   Type type = number.getType();
+  // An integer has no zero with a sign.
   if (zero)
-    number = s.add(number, s.convert(zero, zeroType, type));
+    number = arith::AddFOp::create(s.b, s.loc, number,
+                                   s.convert(zero, zeroType, type),
+                                   arith::FastMathFlags::nsz);
   // Comparisons that NaN fails: it becomes the lowest value.
   unsigned width = result.getIntOrFloatBitWidth();
   bool isUnsignedResult = isUnsigned(result);

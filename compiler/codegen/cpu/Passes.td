@@ -103,6 +103,31 @@ def TerminateRuns : Pass<"terminate-runs", "mlir::ModuleOp"> {
     "mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect", "mlir::func::FuncDialect"];
 }
 
+def RoundedQuotients : Pass<"rounded-quotients", "mlir::ModuleOp"> {
+  let summary = "Rounded quotients by a constant as multiplications";
+  let description = [{
+    What quantises divides by a scale and rounds. A division takes the time of five multiplications; with fused multiply-adds,
+    which the target must have, the quotient follows exactly from the rounded inverse:
+
+    ```mlir
+    // before
+    %q = arith.divf %x, %s : vector<8xf32>
+    %0 = math.roundeven %q : vector<8xf32>
+    // after
+    %q = arith.mulf %x, %inverse : vector<8xf32>
+    %minus = arith.negf %q : vector<8xf32>
+    %rest = math.fma %minus, %s, %x : vector<8xf32>
+    %better = math.fma %rest, %inverse, %q : vector<8xf32>
+    %counts = arith.cmpf one, %better, %q : vector<8xf32>
+    %exact = arith.select %counts, %better, %q : vector<8xi1>, vector<8xf32>
+    %0 = math.roundeven %exact : vector<8xf32>
+    ```
+
+    Quotients that are no normal numbers may be others, which rounding makes good.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::math::MathDialect"];
+}
+
 def ExpandMath : Pass<"expand-math", "mlir::ModuleOp"> {
   let summary = "Write elementary functions as arithmetic, or as calls of the shell's own";
   let description = [{

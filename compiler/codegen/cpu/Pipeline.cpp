@@ -50,6 +50,8 @@ void onnxc::buildCpuCodegenPipeline(OpPassManager &pm, const Target &target,
   pm.addPass(createOutlineKernels(options));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (target.hasMultiplyAdd)
+    pm.addPass(createRoundedQuotients());
   buildToLlvmPipeline(pm);
 }
 

@@ -231,6 +231,7 @@ Expected<onnxc::Target> onnxc::makeTarget(StringRef cpu, StringRef tripleName) {
   bool avx = x86 && hasFeature(*subtarget, "avx");
   target.vectorBits = avx512 ? 512 : avx ? 256 : 128;
   target.vectorRegisters = avx512 || !x86 ? 32 : 16;
+  target.hasMultiplyAdd = !x86 || hasFeature(*subtarget, "fma");
   target.hasPairProducts = x86 && (!avx || hasFeature(*subtarget, "avx2"));
   if (native && ownArch) {
     if (long bytes = sysconf(_SC_LEVEL1_DCACHE_SIZE); bytes > 0)

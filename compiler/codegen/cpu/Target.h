@@ -27,6 +27,8 @@ struct Target {
   /// Whether one instruction multiplies two vectors of 16-bit integers and adds
   /// neighbouring products (x86: pmaddwd).
   bool hasPairProducts = false;
+  /// Whether one instruction multiplies floats and adds, rounding once.
+  bool hasMultiplyAdd = false;
 
   /// Elements of type f32 in a vector register.
   int64_t f32Lanes() const { return vectorBits / 32; }
