@@ -272,6 +272,8 @@ void onnxc::registerKernelBufferization(DialectRegistry &registry) {
     kernel::PadOp::attachInterface<KernelModel<kernel::PadOp>>(*context);
     kernel::PadBorderOp::attachInterface<KernelModel<kernel::PadBorderOp>>(
         *context);
+    kernel::CacheAppendOp::attachInterface<KernelModel<kernel::CacheAppendOp>>(
+        *context);
     kernel::RecurrenceOp::attachInterface<KernelModel<kernel::RecurrenceOp>>(
         *context);
     kernel::TreeWalkOp::attachInterface<KernelModel<kernel::TreeWalkOp>>(

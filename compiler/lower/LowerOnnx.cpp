@@ -31,6 +31,7 @@ static LoweringTable makeTable() {
   addElementwise(table);
   addActivations(table);
   addAffineGrid(table);
+  addCacheAppend(table);
   addCausalConvolutions(table);
   addCol2Im(table);
   addConvolutions(table);

@@ -355,6 +355,7 @@ mlir::Value softmaxTensor(Lowering &l, mlir::Value input, int64_t axis,
 void addElementwise(LoweringTable &table);
 void addActivations(LoweringTable &table);
 void addAffineGrid(LoweringTable &table);
+void addCacheAppend(LoweringTable &table);
 void addCausalConvolutions(LoweringTable &table);
 void addCol2Im(LoweringTable &table);
 void addConvolutions(LoweringTable &table);

@@ -39,6 +39,10 @@ void PadOp::getEffects(
     SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
   memrefEffects(*this, effects);
 }
+void CacheAppendOp::getEffects(
+    SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  memrefEffects(*this, effects);
+}
 
 void TreeWalkOp::getEffects(
     SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
@@ -184,6 +188,32 @@ LogicalResult PoolOp::verify() {
   if (!compatible(cast<ShapedType>(getInput().getType()).getDimSize(3),
                   cast<ShapedType>(getInit().getType()).getDimSize(3)))
     return emitOpError("input and output differ in channels");
+  return success();
+}
+
+LogicalResult CacheAppendOp::verify() {
+  auto fresh = cast<ShapedType>(getFresh().getType());
+  auto starts = cast<ShapedType>(getStarts().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  if (fresh.getRank() != 4 || init.getRank() != 4 || starts.getRank() != 1 ||
+      !starts.getElementType().isInteger(64))
+    return emitOpError("needs fresh and init of rank 4 and starts of i64");
+  if (fresh.getElementType() != init.getElementType() ||
+      !init.getElementType().isIntOrFloat())
+    return emitOpError("fresh and init differ in their elements");
+  if (!compatible(fresh.getDimSize(0), init.getDimSize(0)) ||
+      !compatible(fresh.getDimSize(2), init.getDimSize(1)) ||
+      !compatible(fresh.getDimSize(3), init.getDimSize(3)) ||
+      !compatible(starts.getDimSize(0), init.getDimSize(0)))
+    return emitOpError("fresh and starts do not fit init");
+  if (!getPast())
+    return success();
+  auto past = cast<ShapedType>(getPast().getType());
+  if (past.getRank() != 4 || past.getElementType() != init.getElementType())
+    return emitOpError("past and init differ in rank or elements");
+  for (int64_t dim : {0, 1, 3})
+    if (!compatible(past.getDimSize(dim), init.getDimSize(dim)))
+      return emitOpError("past and init differ in dim ") << dim;
   return success();
 }
 

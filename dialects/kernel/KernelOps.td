@@ -530,6 +530,30 @@ def Kernel_PadOp : Kernel_Op<"pad", [DestinationStyleOpInterface,
   let hasVerifier = 1;
 }
 
+def Kernel_CacheAppendOp : Kernel_Op<"cache_append", [DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "The keys or values of an attention's cache behind new ones";
+  let description = [{
+    ```
+    init[b, g, t, h] = past[b, g, t, h]               for t < starts[b]
+                       fresh[b, t - starts[b], g, h]  for t < starts[b] + S, S the second dim of fresh
+                       0                              otherwise
+    ```
+    Where past lies in memory where init does, as a caller may arrange, and is as long, only fresh is written: what is behind it stays.
+    starts[b] is of i64, at most the length of past (0 without it), and at most T - S.
+  }];
+  let arguments = (ins Optional<AnyShaped>:$past, AnyShaped:$fresh, AnyShaped:$starts, AnyShaped:$init);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`past` `(` $past^ `:` type($past) `)`)? `ins` `(` $fresh `,` $starts `:` type($fresh) `,` type($starts) `)`
+    `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
+}
+
 def Kernel_PadBorderOp : Kernel_Op<"pad_border", [DestinationStyleOpInterface,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "Zero the border of a channels-last tensor";

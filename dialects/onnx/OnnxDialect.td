@@ -124,7 +124,7 @@ def Onnx_TokenizerOp : Onnx_Op<"com.microsoft.Tokenizer", [Pure]> {
   let results = (outs AnyType:$Y);
 }
 
-// What tools for language models write: weights keep their few bits.
+// Tools for language models write this one: weights keep their few bits.
 def Onnx_MatMulNBitsOp : Onnx_Op<"com.microsoft.MatMulNBits", [Pure]> {
   let summary = "Product with a constant matrix of numbers of a few bits";
   let description = [{
@@ -139,6 +139,18 @@ def Onnx_MatMulNBitsOp : Onnx_Op<"com.microsoft.MatMulNBits", [Pure]> {
                        DefaultValuedAttr<I64Attr, "4">:$bits, I64Attr:$block_size,
                        DefaultValuedAttr<I64Attr, "0">:$weight_prepacked);
   let results = (outs AnyType:$Y);
+}
+
+// A part of ONNX Runtime's GroupQueryAttention.
+def Onnx_AppendToCacheOp : Onnx_Op<"com.microsoft.AppendToCache", [Pure]> {
+  let summary = "Keys or values behind those of earlier steps";
+  let description = [{
+    `[B, G, max(P, total), h]`: of past, `[B, G, P, h]` or none, the first `starts[b]` rows, then those of fresh, `[B, S, G, h]`, then zeros.
+    `starts` is `[B]` of i64, `total` one i64. A caller who gives past's memory for the result has the new rows written there, and
+    nothing else.
+  }];
+  let arguments = (ins AnyType:$past, AnyType:$fresh, AnyType:$starts, AnyType:$total);
+  let results = (outs AnyType:$present);
 }
 
 #endif // ONNXC_ONNX_DIALECT

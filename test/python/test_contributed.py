@@ -351,6 +351,54 @@ def test_group_query_attention(compiled, past, packed) -> None:
     model.check(compiled)
 
 
+def test_shared_cache(compiled) -> None:
+    """A cache longer than its tokens: in memory that past and present share only the new row is written, and what is
+    behind it, no numbers even, is not looked at."""
+    generator, model = random_generator(), Model(17)
+    heads, groups, size, room, tokens = 4, 2, 24, 9, 5
+    inputs = [
+        model.give(name, floats(generator, 2, 1, width * size), ["B", "S", width * size])
+        for name, width in (("q", heads), ("k", groups), ("v", groups))
+    ]
+    caches = [
+        model.give(name, floats(generator, 2, groups, room, size), ["B", groups, "P", size])
+        for name in ("past_key", "past_value")
+    ]
+    sizes = [
+        model.give("lengths", np.array([tokens - 1, tokens - 2], np.int32), ["B"]),
+        model.give("total", np.array(tokens, np.int32), []),
+    ]
+    model.add("GroupQueryAttention", inputs + caches + sizes, outputs=3, num_heads=heads, kv_num_heads=groups)
+    library = compiled(model.build([3, 4, 4]))
+    model.check(compiled)
+
+    session = onnxc.InferenceSession(library)
+    wanted, *presents = session.run(None, model.feeds)
+    binding = session.io_binding()
+    for name in ("q", "k", "v", "lengths", "total"):
+        binding.bind_cpu_input(name, model.feeds[name])
+    shared = []
+    for name, output in zip(("past_key", "past_value"), model.outputs[1:], strict=True):
+        memory = model.feeds[name].copy()
+        memory[:, :, tokens:] = np.nan
+        shared.append(onnxc.OrtValue.ortvalue_from_numpy(memory))
+        binding.bind_ortvalue_input(name, shared[-1])
+        binding.bind_ortvalue_output(output, shared[-1])
+    before = [value.numpy().copy() for value in shared]
+    binding.bind_output(model.outputs[0])
+    session.run_with_iobinding(binding)
+    results = dict(zip([*model.outputs[1:], model.outputs[0]], binding.copy_outputs_to_cpu(), strict=True))
+    np.testing.assert_allclose(results[model.outputs[0]], wanted, rtol=0, atol=1e-6)
+    for value, old, present in zip(shared, before, presents, strict=True):
+        for batch, start in enumerate((tokens - 1, tokens - 2)):
+            old[batch, :, start] = present[batch, :, start]
+        np.testing.assert_array_equal(value.numpy(), old)
+
+    for lengths in ([room, 0], [-2, 0]):
+        with pytest.raises(Exception, match="seqlens_k"):
+            session.run(None, model.feeds | {"lengths": np.array(lengths, np.int32)})
+
+
 def test_quantised_recurrence(compiled) -> None:
     """ONNX Runtime's own products are of activations in 8 bits; with the weights' exact values it agrees."""
     generator = random_generator()

@@ -56,6 +56,9 @@ ParallelExtent onnxc::kernelExtent(OpBuilder &builder, Operation *op,
       })
       .Case(
           [&](kernel::PadBorderOp) { return padBorderExtent(code, operands); })
+      .Case([&](kernel::CacheAppendOp) {
+        return cacheAppendExtent(code, operands);
+      })
       .Case([&](kernel::RecurrenceOp recurrence) {
         return recurrenceExtent(code, recurrence, operands, target);
       })
@@ -93,6 +96,9 @@ LogicalResult onnxc::emitKernel(Operation *op, KernelBody &body) {
       .Case([&](kernel::PoolOp pool) { return emitPool(pool, body); })
       .Case([&](kernel::PadOp pad) { return emitPad(pad, body); })
       .Case([&](kernel::PadBorderOp pad) { return emitPadBorder(pad, body); })
+      .Case([&](kernel::CacheAppendOp append) {
+        return emitCacheAppend(append, body);
+      })
       .Case([&](kernel::RecurrenceOp recurrence) {
         return emitRecurrence(recurrence, body);
       })

@@ -16,8 +16,8 @@ bool onnxc::isKernel(Operation *op) {
              kernel::QuantizedMatmulOp, kernel::ConvOp, kernel::WinogradInputOp,
              kernel::WinogradConvOp, kernel::DepthwiseConvOp, kernel::SoftmaxOp,
              kernel::AttentionOp, kernel::RecurrenceOp, kernel::PoolOp,
-             kernel::PadOp, kernel::PadBorderOp, kernel::TreeWalkOp,
-             kernel::TreeScanOp>(op);
+             kernel::PadOp, kernel::PadBorderOp, kernel::CacheAppendOp,
+             kernel::TreeWalkOp, kernel::TreeScanOp>(op);
 }
 
 bool onnxc::isLoopNest(Operation *op) {

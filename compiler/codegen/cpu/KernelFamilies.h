@@ -66,6 +66,10 @@ mlir::LogicalResult emitPad(kernel::PadOp op, KernelBody &body);
 ParallelExtent padBorderExtent(Code &code, llvm::ArrayRef<BufferView> operands);
 mlir::LogicalResult emitPadBorder(kernel::PadBorderOp op, KernelBody &body);
 
+ParallelExtent cacheAppendExtent(Code &code,
+                                 llvm::ArrayRef<BufferView> operands);
+mlir::LogicalResult emitCacheAppend(kernel::CacheAppendOp op, KernelBody &body);
+
 ParallelExtent recurrenceExtent(Code &code, kernel::RecurrenceOp op,
                                 llvm::ArrayRef<BufferView> operands,
                                 const Target &target);

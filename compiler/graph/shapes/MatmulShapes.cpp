@@ -84,6 +84,16 @@ static LogicalResult matmulNBits(ShapeContext &shape) {
   return success();
 }
 
+/// The cache is as long as past, or as all tokens.
+static LogicalResult appendToCache(ShapeContext &shape) {
+  auto fresh = shape.dimsOfRank(1, 4);
+  if (failed(fresh))
+    return failure();
+  if (*fresh)
+    shape.setDims(0, {(**fresh)[0], (**fresh)[2], {}, (**fresh)[3]});
+  return success();
+}
+
 static LogicalResult einsum(ShapeContext &shape) {
   std::string equation;
   for (char c : shape.string("equation", ""))
@@ -243,6 +253,7 @@ void onnxc::addMatmulShapes(ShapeRules &rules) {
   rules.onShape("QLinearMatMul", qlinearMatmul);
   rules.onShape("Gemm", gemm);
   rules.onShape("com.microsoft.MatMulNBits", matmulNBits);
+  rules.onShape("com.microsoft.AppendToCache", appendToCache);
   rules.onShape("Einsum", einsum);
   rules.onShape("Attention", attention);
   rules.onShape("LinearAttention", linearAttention);

@@ -110,6 +110,13 @@ std::string Replacement::call(llvm::StringRef op,
   return name;
 }
 
+std::string Replacement::callOwn(llvm::StringRef op,
+                                 const std::vector<std::string> &inputs) {
+  std::string name = call(op, inputs);
+  nodes.back().set_domain("com.microsoft");
+  return name;
+}
+
 void Replacement::result(int index, const std::string &value) {
   if (!wants(index))
     return;
@@ -396,6 +403,30 @@ void onnxc::registerContributedSchemas() {
                 fail_shape_inference("A is a scalar");
               shape.mutable_dim(shape.dim_size() - 1)
                   ->set_dim_value(columns->i());
+              onnx::updateOutputShape(context, 0, shape);
+            }));
+    onnx::RegisterSchema(
+        OpSchema("AppendToCache", __FILE__, __LINE__)
+            .SetDomain("com.microsoft")
+            .SinceVersion(1)
+            .Input(0, "past", "[B, G, P, h]", "T", OpSchema::Optional)
+            .Input(1, "fresh", "[B, S, G, h]", "T")
+            .Input(2, "starts", "[B]", "I")
+            .Input(3, "total", "[1]", "I")
+            .Output(0, "present", "[B, G, T, h]", "T")
+            .TypeConstraint(
+                "T", {"tensor(float)", "tensor(float16)", "tensor(bfloat16)"},
+                "floats")
+            .TypeConstraint("I", {"tensor(int64)"}, "indices")
+            .TypeAndShapeInferenceFunction([](onnx::InferenceContext &context) {
+              onnx::propagateElemTypeFromInputToOutput(context, 1, 0);
+              onnx::TensorShapeProto shape;
+              for (int dim : {0, 2, 1, 3}) {
+                onnx::TensorShapeProto::Dimension *size = shape.add_dim();
+                if (dim != 1 && onnx::hasNInputShapes(context, 2) &&
+                    onnx::getInputShape(context, 1).dim_size() == 4)
+                  *size = onnx::getInputShape(context, 1).dim(dim);
+              }
               onnx::updateOutputShape(context, 0, shape);
             }));
     return true;

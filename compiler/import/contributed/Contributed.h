@@ -70,6 +70,9 @@ public:
   /// Another node with one result.
   std::string call(llvm::StringRef op, const std::vector<std::string> &inputs,
                    const Attributes &attributes = {});
+  /// The same of com.microsoft, which the dialect has.
+  std::string callOwn(llvm::StringRef op,
+                      const std::vector<std::string> &inputs);
   /// Output `index` of the node is `value`.
   void result(int index, const std::string &value);
   /// Constants: a number of the type of `like`, and a vector.

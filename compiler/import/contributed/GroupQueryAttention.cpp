@@ -1,7 +1,7 @@
 //===- GroupQueryAttention.cpp - Decoders' attention with a cache ---------===//
 //
-// Several heads of queries share one of keys and values. Each row of the batch
-// has its own number of tokens so far; behind the new ones the cache is 0.
+// Several heads of queries share one of keys and values, and are rows of one
+// product with it. Each row of the batch has its own number of tokens so far.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,7 +44,10 @@ private:
   void rotate();
   /// The cache behind the new tokens: [B, G, T, h].
   std::string present(Input past, const std::string &fresh);
+  /// The tokens of the cache: all but what a longer one has room for.
+  std::string used(const std::string &cache);
   std::string scores(const std::string &keys);
+  std::string mask(const std::string &keys);
   std::string weightsOf(std::string scores);
 
   std::string add(const std::string &x, const std::string &y) {
@@ -59,11 +62,12 @@ private:
 
   Replacement &r;
   const int64_t heads, groups;
-  std::string q, k, v;     ///< [B, S, heads, h]
-  std::string count;       ///< S, [1]
-  std::string before;      ///< how many tokens each row has before: [B, 1]
-  std::string places;      ///< of the new tokens: [B, S]
-  std::string cachePlaces; ///< 0, 1, ... T - 1
+  std::string q, k, v; ///< [B, S, heads, h]
+  std::string count;   ///< S, [1]
+  std::string rows;    ///< queries that share keys: S heads / groups, [1]
+  std::string total;   ///< tokens of the longest row, [1]
+  std::string before;  ///< how many tokens each row has before: [B]
+  std::string places;  ///< of the new tokens: [B, S]
 };
 } // namespace
 
@@ -106,19 +110,15 @@ void GroupedAttention::findPlaces() {
   auto vectorOf = [&](Input input) {
     return r.reshape(r.cast(r.in(input), TensorProto::INT64), -1);
   };
-  std::string total = vectorOf(Total);
+  total = vectorOf(Total);
   count = r.dim(q, 1);
+  rows = r.call("Mul", {count, r.integers(heads / groups)});
   // In the first run lengths may be less than S: rows are filled up behind.
   std::string lengths = add(vectorOf(Lengths), r.integers(1));
   std::string isFirst = r.call("Equal", {count, total});
   before = r.call("Where",
                   {isFirst, r.integers(0), r.call("Sub", {lengths, count})});
-  before = r.unsqueeze(before, 1);
-  places = add(r.unsqueeze(countTo(r, count), 0), before);
-  std::string size = total;
-  if (r.has(PastKey))
-    size = r.call("Max", {total, r.dim(r.in(PastKey), 2)});
-  cachePlaces = countTo(r, size);
+  places = add(r.unsqueeze(countTo(r, count), 0), r.unsqueeze(before, 1));
 }
 
 void GroupedAttention::rotate() {
@@ -133,40 +133,44 @@ void GroupedAttention::rotate() {
 }
 
 std::string GroupedAttention::present(Input past, const std::string &fresh) {
-  std::string added = r.transpose(fresh, {0, 2, 1, 3});
-  // Behind all a row of zeros, for the places that have no token.
-  std::string row = joined(
-      {r.dim(added, 0), r.integers(groups), r.integers(1), r.dim(added, 3)}, 0);
-  std::string zero = r.castLike(r.call("ConstantOfShape", {row}), fresh);
-  std::vector<std::string> parts{added, zero};
-  std::string size = r.integers(0);
-  if (r.has(past)) {
-    parts.insert(parts.begin(), r.in(past));
-    size = r.dim(r.in(past), 2);
-  }
-  std::string all = joined(parts, 2);
-  // Of each place of the cache, where it comes from: [B, T].
-  std::string at = r.unsqueeze(cachePlaces, 0);
-  std::string ofNew = r.call("Sub", {at, before});
-  std::string from = r.call(
-      "Where", {isLess(ofNew, count), add(ofNew, size), add(size, count)});
-  from = r.call("Where", {isLess(at, before), at, from});
-  std::string shape = joined({r.dim(added, 0), r.integers(groups),
-                              r.dim(cachePlaces, 0), r.integers(1)},
-                             0);
-  from = r.call("Expand", {r.unsqueeze(r.unsqueeze(from, 1), 3), shape});
-  return r.call("GatherND", {all, from},
-                {MakeAttribute("batch_dims", int64_t(2))});
+  return r.callOwn("AppendToCache", {r.in(past), fresh, before, total});
 }
 
-/// [B, G, heads in a group, S, T]
+std::string GroupedAttention::used(const std::string &cache) {
+  return r.slice(cache, r.integers(0), total, 2);
+}
+
+/// What hides keys from queries, [B, 1, rows, T]: nobody sees what comes later,
+/// nor what is too far before.
+std::string GroupedAttention::mask(const std::string &keys) {
+  std::string keyPlaces = countTo(r, r.dim(keys, 2));
+  std::string own = r.unsqueeze(places, 2);
+  std::string hidden = isLess(own, keyPlaces);
+  if (int64_t window = r.integer("local_window_size", -1); window > 0)
+    hidden = r.call(
+        "Or", {hidden, isLess(add(keyPlaces, r.scalar(window - 1)), own)});
+  std::string mask =
+      r.unsqueeze(penalty(r, r.call("Not", {hidden}),
+                          std::numeric_limits<float>::lowest() / 2, q),
+                  1);
+  if (heads == groups)
+    return mask;
+  std::string length = r.dim(keys, 2), batch = r.dim(keys, 0);
+  mask = r.call(
+      "Expand",
+      {mask, joined({batch, r.integers(heads / groups), count, length}, 0)});
+  return r.call("Reshape",
+                {mask, joined({batch, r.integers(1), rows, length}, 0)});
+}
+
+/// [B, G, rows, T]
 std::string GroupedAttention::scores(const std::string &keys) {
   std::string queries = r.transpose(q, {0, 2, 1, 3});
-  std::string shape = joined(
-      {r.integers({0, groups, heads / groups}), count, r.integers(-1)}, 0);
-  queries = r.call("Reshape", {queries, shape});
-  std::string scores = r.call(
-      "MatMul", {queries, r.unsqueeze(r.transpose(keys, {0, 1, 3, 2}), 2)});
+  queries = r.call(
+      "Reshape",
+      {queries, joined({r.integers({0, groups}), rows, r.dim(q, 3)}, 0)});
+  std::string scores =
+      r.call("MatMul", {queries, r.transpose(keys, {0, 1, 3, 2})});
   if (float scale = r.real("scale", 0); scale != 0) {
     scores = r.call("Mul", {scores, r.number(scale, q)});
   } else {
@@ -178,15 +182,7 @@ std::string GroupedAttention::scores(const std::string &keys) {
     scores = r.call("Mul",
                     {r.call("Tanh", {r.call("Div", {scores, bound})}), bound});
   }
-  // Nobody sees what comes later, nor what is too far before: [B, S, T].
-  std::string own = r.unsqueeze(places, 2);
-  std::string hidden = isLess(own, cachePlaces);
-  if (int64_t window = r.integer("local_window_size", -1); window > 0)
-    hidden = r.call(
-        "Or", {hidden, isLess(add(cachePlaces, r.scalar(window - 1)), own)});
-  std::string mask = penalty(r, r.call("Not", {hidden}),
-                             std::numeric_limits<float>::lowest() / 2, q);
-  scores = add(scores, r.unsqueeze(r.unsqueeze(mask, 1), 1));
+  scores = add(scores, mask(keys));
   if (!r.has(Bias))
     return scores;
   // [B or 1, N or 1, S, T]; all heads in one dim while it is added.
@@ -205,16 +201,19 @@ std::string GroupedAttention::weightsOf(std::string scores) {
     std::string sink = r.number(0, q);
     if (r.has(Sink))
       sink = r.reshape(r.in(Sink), {1, groups, heads / groups, 1, 1});
-    std::string shape =
-        joined({r.dim(scores, 0), r.integers({groups, heads / groups}), count,
-                r.integers(1)},
-               0);
-    sink = r.call("Expand", {sink, shape});
-    scores = joined({scores, sink}, 4);
+    std::string batch = r.dim(scores, 0);
+    sink = r.call("Expand",
+                  {sink, joined({batch, r.integers({groups, heads / groups}),
+                                 count, r.integers(1)},
+                                0)});
+    sink = r.call(
+        "Reshape",
+        {sink, joined({batch, r.integers(groups), rows, r.integers(1)}, 0)});
+    scores = joined({scores, sink}, 3);
   }
   std::string weights =
-      r.call("Softmax", {scores}, {MakeAttribute("axis", int64_t(4))});
-  return hasSink ? r.slice(weights, r.integers(0), r.integers(-1), 4) : weights;
+      r.call("Softmax", {scores}, {MakeAttribute("axis", int64_t(3))});
+  return hasSink ? r.slice(weights, r.integers(0), r.integers(-1), 3) : weights;
 }
 
 void GroupedAttention::replace() {
@@ -227,7 +226,7 @@ void GroupedAttention::replace() {
   r.result(1, keys);
   r.result(2, values);
   std::string mixed =
-      r.call("MatMul", {weightsOf(scores(keys)), r.unsqueeze(values, 2)});
+      r.call("MatMul", {weightsOf(scores(used(keys))), used(values)});
   std::string shape =
       joined({r.integers({0, heads}), count, r.integers(-1)}, 0);
   mixed = r.transpose(r.call("Reshape", {mixed, shape}), {0, 2, 1, 3});

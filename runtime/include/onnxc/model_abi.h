@@ -246,7 +246,11 @@ typedef struct onnxc_model {
    *           written there (bytes must suffice); where it is NULL, memory
    *           comes from services->allocate_output. kind, element type, rank,
    *           dims and bytes are written. Outputs must not overlap inputs or
-   *           each other.
+   *           each other. Only a cache of attention (present_key and
+   *           present_value of GroupQueryAttention) may be the memory of the
+   *           input that it continues (past_key, past_value), where their dims
+   *           are equal and nothing else reads that input: then the new tokens
+   *           are written, and nothing is copied.
    * workspace: 64-byte aligned, workspace_bytes long; NULL to have it from
    *           services->workspace.
    * error:    may be NULL. Returns an onnxc_model_status. */

@@ -215,3 +215,11 @@ func.func @quantized_matmul_scales(%x: tensor<4x64xf32>, %w: tensor<8x16xi32>, %
   }
   return
 }
+
+// -----
+
+func.func @cache_append_heads(%fresh: tensor<2x1x4x16xf32>, %starts: tensor<2xi64>, %init: tensor<2x5x8x16xf32>) {
+  // expected-error @below {{fresh and starts do not fit init}}
+  %0 = kernel.cache_append ins(%fresh, %starts : tensor<2x1x4x16xf32>, tensor<2xi64>) outs(%init : tensor<2x5x8x16xf32>) -> tensor<2x5x8x16xf32>
+  return
+}

@@ -71,3 +71,12 @@ func.func @trees(%x: tensor<?x5xf32>, %columns: tensor<4x3xi32>, %nodes: tensor<
       weights(%weights : tensor<60xf32>) below(%ends, %below : tensor<64xi32>, tensor<70x4xi16>) outs(%init : tensor<?x2xf32>) {width = 1} -> tensor<?x2xf32>
   return %0, %1 : tensor<?x2xf32>, tensor<?x2xf32>
 }
+
+// CHECK-LABEL: func.func @cache_append
+// CHECK: kernel.cache_append past(%{{.*}} : tensor<2x4x?x16xf32>) ins(%{{.*}}, %{{.*}} : tensor<2x1x4x16xf32>, tensor<2xi64>) outs(%{{.*}} : tensor<2x4x?x16xf32>) -> tensor<2x4x?x16xf32>
+// CHECK: kernel.cache_append ins(%{{.*}}, %{{.*}} : tensor<2x1x4x16xf32>, tensor<2xi64>)
+func.func @cache_append(%past: tensor<2x4x?x16xf32>, %fresh: tensor<2x1x4x16xf32>, %starts: tensor<2xi64>, %init: tensor<2x4x?x16xf32>) -> tensor<2x4x?x16xf32> {
+  %0 = kernel.cache_append past(%past : tensor<2x4x?x16xf32>) ins(%fresh, %starts : tensor<2x1x4x16xf32>, tensor<2xi64>) outs(%init : tensor<2x4x?x16xf32>) -> tensor<2x4x?x16xf32>
+  %1 = kernel.cache_append ins(%fresh, %starts : tensor<2x1x4x16xf32>, tensor<2xi64>) outs(%0 : tensor<2x4x?x16xf32>) -> tensor<2x4x?x16xf32>
+  return %1 : tensor<2x4x?x16xf32>
+}
