@@ -7,18 +7,20 @@
 // the factors of its length: Stockham's algorithm, whose every stage is a small
 // product along one dim and leaves the bins in order. Where a prime factor is
 // large, Bluestein's algorithm makes of the transform a convolution, and of
-// that transforms of a power of two. A length that only a run tells is
-// transformed by definition.
+// that transforms of a power of two. Of a length that only a run tells, a short
+// transform is by definition, a longer one by RunTimeFourier.cpp.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/lower/Fourier.h"
 
+#include "compiler/lower/ControlFlow.h"
 #include "compiler/lower/MatrixProducts.h"
 #include "compiler/lower/Scalars.h"
 #include "dialects/onnx/Elements.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include <cmath>
 #include <cstring>
@@ -30,15 +32,14 @@ using namespace onnxc;
 static constexpr int64_t longestProduct = 512;
 /// The largest prime factor that gets a stage of its own.
 static constexpr int64_t largestFactor = 31;
+/// The longest transform by definition of a length that only a run tells.
+static constexpr int64_t longestByDefinition = 96;
 /// Tables of longer transforms would fill the library.
 static constexpr int64_t longestTransform = int64_t(1) << 20;
 
 namespace {
 
-/// Two tensors of one shape; no imaginary part: zero.
-struct Complex {
-  Value real, imaginary;
-};
+using Complex = ComplexTensors;
 
 class Fourier {
 public:
@@ -55,6 +56,7 @@ private:
   Complex stage(Complex x, int64_t n, int64_t done, int64_t factor);
   Complex bluestein(Complex x, int64_t n);
   Complex byDefinition(Complex x, OpFoldResult n);
+  Complex ofAnyLength(Complex x);
 
   Value part(Value x, int64_t index);
   Value joined(Complex x);
@@ -397,6 +399,30 @@ Complex Fourier::byDefinition(Complex x, OpFoldResult n) {
   return {part(true), part(false)};
 }
 
+/// Of a length that only a run tells: both ways are there, the run takes one.
+Complex Fourier::ofAnyLength(Complex x) {
+  OpFoldResult n = transform.length;
+  Type wide = l.b.getF64Type();
+  Dims dims{transform.rows, transform.bins};
+  Value results[] = {destination(l, wide, dims), destination(l, wide, dims)};
+  Value isShort = Scalars{l.b, l.loc}.compare(
+      Comparison::LessOrEqual, l.index(n), l.index(longestByDefinition), false);
+  auto choice = scf::IfOp::create(
+      l.b, l.loc, TypeRange{results[0].getType(), results[1].getType()},
+      isShort, /*addThenBlock=*/true, /*addElseBlock=*/true);
+  for (Block *block : {choice.thenBlock(), choice.elseBlock()}) {
+    LoweringScope scope(l, block);
+    Complex y = block == choice.thenBlock()
+                    ? byDefinition(x, n)
+                    : bluesteinTransform(l, x, element, sign, transform.rows, n,
+                                         transform.bins);
+    SmallVector<Value> written{writeInto(l, y.real, results[0]),
+                               writeInto(l, y.imaginary, results[1])};
+    scf::YieldOp::create(l.b, l.loc, written);
+  }
+  return {choice.getResult(0), choice.getResult(1)};
+}
+
 Value Fourier::run(Value x, int64_t parts) {
   auto length = getConstantIntValue(transform.length);
   auto bins = getConstantIntValue(transform.bins);
@@ -404,7 +430,7 @@ Value Fourier::run(Value x, int64_t parts) {
     return asProduct(x, parts, *length, *bins);
   Complex signal{part(x, 0), parts == 2 ? part(x, 1) : Value()};
   if (!length)
-    return joined(byDefinition(signal, transform.length));
+    return joined(ofAnyLength(signal));
   if (*length > longestTransform) {
     (void)l.refuse("a transform of more than " + Twine(longestTransform) +
                    " points is not supported yet");

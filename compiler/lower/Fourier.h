@@ -16,6 +16,19 @@ struct FourierTransform {
   bool inverse;
 };
 
+/// Two tensors of one shape; no imaginary part: zero.
+struct ComplexTensors {
+  mlir::Value real, imaginary;
+};
+
+/// The first `bins` of the transforms of the rows of `x`, [rows, n] of
+/// `element`, with the exponent's sign and not scaled, as [rows, bins] of f64;
+/// where only a run tells `n`, in time n log n.
+ComplexTensors bluesteinTransform(Lowering &l, ComplexTensors x,
+                                  mlir::Type element, double sign,
+                                  mlir::OpFoldResult rows, mlir::OpFoldResult n,
+                                  mlir::OpFoldResult bins);
+
 /// The transforms of `x`, [rows, length, parts of it] of f32 or f64, as
 /// [rows, bins, parts]; null, with a refusal, when too long.
 mlir::Value fourierTransform(Lowering &l, mlir::Value x, int64_t parts,

@@ -109,7 +109,15 @@ def test_dft_at_run_time(compiled) -> None:
     model.graph.node.extend(sorted(nodes, key=lambda node: node.op_type != "Constant"))
     session = onnxc.InferenceSession(compiled(model))
     generator = random_generator()
-    for shape, length, axis in (((4, 9), 9, 0), ((1, 16), 5, 1), ((3, 1), 7, -2), ((2, 5), 3, -3), ((0, 4), 3, 1)):
+    for shape, length, axis in (
+        ((4, 9), 9, 0),
+        ((1, 16), 5, 1),
+        ((3, 1), 7, -2),
+        ((2, 5), 3, -3),
+        ((0, 4), 3, 1),
+        ((2, 211), 97, 0),
+        ((130, 3), 513, 1),
+    ):
         x = generator.normal(size=(*shape, 2)).astype(np.float32)
         whole, cut, along, half = session.run(None, {"x": x, "length": np.array(length), "axis": np.array(axis)})
         check(whole, expected_dft(x, 1, shape[1], False, False), 1e-6)
@@ -117,6 +125,8 @@ def test_dft_at_run_time(compiled) -> None:
         place = axis % 3
         check(along, expected_dft(x, place, length, False, False), 1e-6)
         check(half, expected_dft(x[..., :1], place, shape[place], False, True), 1e-6)
+    with pytest.raises(Exception, match="does not fit in memory"):
+        session.run(None, {"x": np.zeros((0, 3, 2), np.float32), "length": np.array(1 << 62), "axis": np.array(1)})
     x = np.zeros((2, 3, 2), np.float32)
     for length, axis, message in ((0, 0, "less than 1"), (3, 2, "axis"), (3, 5, "axis"), (3, -4, "axis")):
         with pytest.raises(Exception, match=message):

@@ -80,7 +80,7 @@ ONNXC_API const char *onnxc_version(void);
 ONNXC_API int32_t onnxc_default_thread_count(void);
 /* ONNX's name of an element type ("float", "int64"); "undefined" if unknown. */
 ONNXC_API const char *onnxc_elem_type_name(int32_t elem_type);
-/* Bytes of `count` elements (2- and 4-bit types are packed; a string is its
+/* Bytes of `count` elements (2-, 4- and 6-bit types are packed; a string is its
  * address); 0 for unknown types, negative counts, and sizes beyond the address
  * space. */
 ONNXC_API size_t onnxc_elem_type_bytes(int32_t elem_type, int64_t count);
