@@ -105,8 +105,10 @@ static SmallVector<Operation *> followers(Operation *conditional) {
 }
 
 /// Gives the results that differ in rank the rank that they have in one branch.
-static void takeRanksOf(Operation *conditional, unsigned branch) {
+/// Returns whether there are any.
+static bool takeRanksOf(Operation *conditional, unsigned branch) {
   Operation *end = &conditional->getRegion(branch).front().back();
+  bool found = false;
   for (OpResult result : conditional->getResults()) {
     unsigned index = result.getResultNumber();
     auto type = dyn_cast<RankedTensorType>(end->getOperand(index).getType());
@@ -116,7 +118,9 @@ static void takeRanksOf(Operation *conditional, unsigned branch) {
     result.setType(RankedTensorType::get(
         SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic),
         type.getElementType()));
+    found = true;
   }
+  return found;
 }
 
 /// Makes the If anew with copies of `moved` at the end of each branch.
@@ -172,13 +176,15 @@ static void sink(Operation *conditional, ArrayRef<Operation *> moved) {
   conditional->erase();
 }
 
-/// Whether `change` of a copy of the function leaves no error of shapes.
+/// Whether `change` can be made to a copy of the function, and leaves no error
+/// of shapes.
 static bool
 hasShapes(func::FuncOp function,
-          llvm::function_ref<void(const IRMapping &mapping)> change) {
+          llvm::function_ref<bool(const IRMapping &mapping)> change) {
   IRMapping mapping;
   OwningOpRef<func::FuncOp> copy = cast<func::FuncOp>(function->clone(mapping));
-  change(mapping);
+  if (!change(mapping))
+    return false;
   ScopedDiagnosticHandler quiet(function.getContext(),
                                 [](Diagnostic &) { return success(); });
   return succeeded(SymbolicShapes::compute(*copy));
@@ -193,12 +199,15 @@ static void settle(func::FuncOp function, Operation *conditional,
     for (Operation *op : moved)
       copies.push_back(mapping.lookup(op));
     sink(mapping.lookup(conditional), copies);
+    return true;
   });
   for (unsigned branch : {0, 1})
     if (!fitsBoth && hasShapes(function, [&](const IRMapping &mapping) {
-          takeRanksOf(mapping.lookup(conditional), branch);
-        }))
-      return takeRanksOf(conditional, branch);
+          return takeRanksOf(mapping.lookup(conditional), branch);
+        })) {
+      takeRanksOf(conditional, branch);
+      return;
+    }
   sink(conditional, moved);
 }
 
