@@ -165,6 +165,35 @@ def test_a_rank_that_only_a_branch_needs(agree) -> None:
     agree(model, *({"x": X, "dims": np.array(dims)} for dims in ([3, 1, 2], [3, 2], [2, 1, 3])))
 
 
+def test_in_subgraphs(agree) -> None:
+    """From outside of a loop, out of a sequence in one branch, by way of an optional, as branches of branches."""
+    model = parse("""
+    g (bool c, bool d, float[] x, float[N, M] y, seq(float[]) s, int64 n) => (
+      int64[K] sizes, float[] e, float[] doubled, float[] same, bool there, float[] deep
+    ) {
+      yes = Constant <value = bool {1}> ()
+      zero = Constant <value = int64 {0}> ()
+      sizes = Loop (n, yes) <body = b (int64 i, bool b0) => (bool b1, int64 w) { b1 = Identity(b0) w = Size(x) }>
+      e = If (c) <
+        then_branch = t () => (float[] p) { p = SequenceAt(s, zero) },
+        else_branch = f () => (float[] q) { q = Neg(y) }>
+      doubled = Add(e, e)
+      o = Optional(x)
+      there = OptionalHasElement(o)
+      same = OptionalGetElement(o)
+      deep = If (c) <
+        then_branch = t2 () => (float[] r) {
+          r = If (d) <
+            then_branch = t3 () => (float[] u) { u = Relu(y) },
+            else_branch = f3 () => (float[] v) { v = ReduceSum <keepdims = 0> (y) }>
+        },
+        else_branch = f2 () => (float[] k) { axes = Constant <value = int64[1] {0}> () k = Unsqueeze(y, axes) }>
+    }
+    """)
+    feeds = {"x": X.reshape(2, 1, 3), "y": X, "s": [X[0]], "n": np.array(2)}
+    agree(model, *({**feeds, "c": c, "d": d} for c in (YES, NO) for d in (YES, NO)))
+
+
 def test_the_rest_is_refused(compiled) -> None:
     for body in ("y = Softmax(x)", "y = Add(x, x2)", "s = SequenceInsert(q, x, p)  y = SequenceAt(s, i)"):
         with pytest.raises(onnxc.CompileError, match=r"opset 18\): a tensor whose rank only a run tells"):
