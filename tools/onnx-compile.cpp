@@ -50,6 +50,17 @@ bool parseShape(const std::string &text, onnxc::CompileOptions &options,
   return true;
 }
 
+/// Whether `library` is there and no older than this program: a compiler of the
+/// same version that was built again may make another.
+bool isCurrent(const std::filesystem::path &library) {
+  std::error_code code;
+  auto made = std::filesystem::last_write_time(library, code);
+  if (code)
+    return false;
+  auto built = std::filesystem::last_write_time("/proc/self/exe", code);
+  return code || made >= built;
+}
+
 /// Compiles into the cache unless it is there, and prints where.
 int compileToCache(const std::string &model,
                    const onnxc::CompileOptions &options) {
@@ -57,8 +68,8 @@ int compileToCache(const std::string &model,
   std::string path = onnxc::cachePath(model, options, error);
   if (path.empty())
     return fail(error);
-  std::error_code code;
-  if (!std::filesystem::exists(path, code)) {
+  if (!isCurrent(path)) {
+    std::error_code code;
     std::filesystem::path folder = std::filesystem::path(path).parent_path();
     std::filesystem::create_directories(folder, code);
     if (code)

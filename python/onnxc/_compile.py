@@ -81,9 +81,9 @@ def cache_path(
 
 
 def cached(model: str | bytes, profile: bool = False) -> tuple[str, bool]:
-    """The path of the compiled model in the cache, compiled now if it was not there, and whether it was."""
+    """The path of the compiled model in the cache, compiled now unless this compiler has, and whether it had."""
     path = cache_path(model, profile=profile)
-    if os.path.exists(path):
+    if os.path.exists(path) and not _is_stale(path):
         return path, True
     _log.info("compiling %s", "a model from memory" if isinstance(model, bytes) else model)
     try:
@@ -91,6 +91,14 @@ def cached(model: str | bytes, profile: bool = False) -> tuple[str, bool]:
     except _errors.CompileError as error:
         raise _as_runtime_error(str(error)) from None
     return path, False
+
+
+def _is_stale(library: str) -> bool:
+    """Whether the compiler is newer, as one of the same version that was built again is. Without one nothing is."""
+    try:
+        return os.stat(find_compiler()).st_mtime_ns > os.stat(library).st_mtime_ns
+    except (OSError, _errors.Fail):
+        return False
 
 
 def find_compiler() -> str:

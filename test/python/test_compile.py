@@ -90,6 +90,30 @@ def test_a_hit_never_loads_the_compiler(model: Path, cache: Path, monkeypatch: p
             np.testing.assert_array_equal(a, b)
 
 
+def test_what_an_older_compiler_made_is_compiled_again(
+    model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Path(onnxc.compile(model))
+
+    def age() -> None:
+        os.utime(library, (1, 1))
+
+    age()
+    np.testing.assert_array_equal(onnxc.InferenceSession(model).run(["y"], {"x": X})[0], 2 * X + 1)
+    assert library.stat().st_mtime > 1
+    age()
+    subprocess.run([_compile.find_compiler(), "--cache", model], check=True, capture_output=True)
+    made = library.stat().st_mtime_ns
+    assert made > 10**9
+    onnxc.InferenceSession(model)
+    subprocess.run([_compile.find_compiler(), "--cache", model], check=True, capture_output=True)
+    assert library.stat().st_mtime_ns == made
+    age()
+    monkeypatch.setenv("ONNXC_COMPILER", "/no/such/compiler")
+    onnxc.InferenceSession(model)
+    assert library.stat().st_mtime == 1
+
+
 def test_a_damaged_file_in_the_cache_is_compiled_again(model: Path, cache: Path) -> None:
     onnxc.InferenceSession(model)
     library = Path(onnxc.cache_path(model))
