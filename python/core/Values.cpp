@@ -12,19 +12,9 @@ namespace nb = nanobind;
 namespace onnxc::python {
 
 std::string typeName(const onnxc_value_info &info) {
-  std::string name = onnxc_elem_type_name(info.elem_type);
-  switch (info.kind) {
-  case ONNXC_KIND_SPARSE_TENSOR:
-    return "sparse_tensor(" + name + ")";
-  case ONNXC_KIND_SEQUENCE:
-    return "seq(" + typeName(*info.element) + ")";
-  case ONNXC_KIND_OPTIONAL:
-    return "optional(" + typeName(*info.element) + ")";
-  case ONNXC_KIND_MAP:
-    return "map(" + name + "," + typeName(*info.element) + ")";
-  default:
-    return "tensor(" + name + ")";
-  }
+  std::string text(onnxc_type_name(&info, nullptr, 0), '\0');
+  onnxc_type_name(&info, text.data(), text.size() + 1);
+  return text;
 }
 
 //===----------------------------------------------------------------------===//

@@ -124,6 +124,15 @@ const char *kindName(uint32_t kind) {
 
 using namespace onnxc::runtime;
 
+size_t onnxc_type_name(const onnxc_value_info *info, char *text, size_t size) {
+  if (!info)
+    return 0;
+  std::string name = typeName(*info);
+  if (text && size > 0)
+    text[name.copy(text, size - 1)] = '\0';
+  return name.size();
+}
+
 const char *onnxc_elem_type_name(int32_t elemType) {
   return elemTypeName(elemType);
 }

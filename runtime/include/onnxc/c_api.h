@@ -80,6 +80,12 @@ ONNXC_API const char *onnxc_version(void);
 ONNXC_API int32_t onnxc_default_thread_count(void);
 /* ONNX's name of an element type ("float", "int64"); "undefined" if unknown. */
 ONNXC_API const char *onnxc_elem_type_name(int32_t elem_type);
+/* The type of an input or output as ONNX Runtime spells it, "tensor(float)" or
+ * "seq(map(int64,tensor(float)))": at most `size` bytes of it, the last a NUL,
+ * go to `text` (NULL where size is 0). Returns its length without the NUL; 0
+ * for NULL. */
+ONNXC_API size_t onnxc_type_name(const onnxc_value_info *info, char *text,
+                                 size_t size);
 /* Bytes of `count` elements (2-, 4- and 6-bit types are packed; a string is its
  * address); 0 for unknown types, negative counts, and sizes beyond the address
  * space. */
