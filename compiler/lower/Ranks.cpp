@@ -12,46 +12,52 @@ bool onnxc::canRank(Type element) {
   return element.isIntOrFloat() && element.getIntOrFloatBitWidth() <= 32;
 }
 
-/// `element` as an i32 whose unsigned order is that of the elements.
-static Value ordered(Scalars &s, Value element, bool isUnsigned) {
-  Type i32 = s.b.getI32Type();
-  Value sign = s.integer(i32, std::numeric_limits<int32_t>::min());
+Value onnxc::orderedBits(Scalars &s, Value element, bool isUnsigned) {
+  bool isLong = element.getType().getIntOrFloatBitWidth() > 32;
+  IntegerType type = isLong ? s.b.getI64Type() : s.b.getI32Type();
+  unsigned width = type.getWidth();
+  Value sign = arith::ConstantOp::create(
+      s.b, s.loc, s.b.getIntegerAttr(type, APInt::getSignMask(width)));
   if (!Scalars::isFloat(element)) {
-    bool isNarrow = element.getType().getIntOrFloatBitWidth() < 32;
-    if (isUnsigned)
-      return isNarrow
-                 ? arith::ExtUIOp::create(s.b, s.loc, i32, element).getResult()
-                 : element;
-    if (isNarrow)
-      element = arith::ExtSIOp::create(s.b, s.loc, i32, element);
-    return arith::XOrIOp::create(s.b, s.loc, element, sign);
+    if (element.getType().getIntOrFloatBitWidth() < width)
+      element =
+          isUnsigned
+              ? arith::ExtUIOp::create(s.b, s.loc, type, element).getResult()
+              : arith::ExtSIOp::create(s.b, s.loc, type, element).getResult();
+    return isUnsigned
+               ? element
+               : arith::XOrIOp::create(s.b, s.loc, element, sign).getResult();
   }
-  Type f32 = s.b.getF32Type();
-  if (element.getType() != f32)
-    element = arith::ExtFOp::create(s.b, s.loc, f32, element);
+  Type floating = isLong ? Type(s.b.getF64Type()) : Type(s.b.getF32Type());
+  if (element.getType() != floating)
+    element = arith::ExtFOp::create(s.b, s.loc, floating, element);
   // -0 is 0.
-  Value zero = s.constant(f32, 0);
+  Value zero = s.constant(floating, 0);
   Value isZero = s.compare(Comparison::Equal, element, zero, false);
-  Value bits = arith::BitcastOp::create(s.b, s.loc, i32,
+  Value bits = arith::BitcastOp::create(s.b, s.loc, type,
                                         s.select(isZero, zero, element));
   Value isNegative =
-      s.compare(Comparison::Less, bits, s.integer(i32, 0), false);
+      s.compare(Comparison::Less, bits, s.integer(type, 0), false);
   Value flipped = arith::XOrIOp::create(
-      s.b, s.loc, bits, s.select(isNegative, s.integer(i32, -1), sign));
-  return s.select(s.isNaN(element), s.integer(i32, -1), flipped);
+      s.b, s.loc, bits, s.select(isNegative, s.integer(type, -1), sign));
+  return s.select(s.isNaN(element), s.integer(type, -1), flipped);
+}
+
+Value onnxc::rankOfBits(Scalars &s, Value bits, Value position,
+                        bool greaterFirst) {
+  Type i64 = s.b.getI64Type();
+  Value upper = arith::ExtUIOp::create(s.b, s.loc, i64, bits);
+  upper = arith::ShLIOp::create(s.b, s.loc, upper, s.integer(i64, 32));
+  // The lower position is the greater rank; so is the less element if wanted.
+  int64_t inverted = greaterFirst ? mostRanked : -1;
+  Value rank = arith::OrIOp::create(s.b, s.loc, upper, position);
+  return arith::XOrIOp::create(s.b, s.loc, rank, s.integer(i64, inverted));
 }
 
 Value onnxc::rankOf(Scalars &s, Value element, Value position,
                     bool greaterFirst, bool isUnsigned) {
-  Type i64 = s.b.getI64Type();
-  Value upper =
-      arith::ExtUIOp::create(s.b, s.loc, i64, ordered(s, element, isUnsigned));
-  upper = arith::ShLIOp::create(s.b, s.loc, upper, s.integer(i64, 32));
-  // The lower position is the greater rank; so is the less element if wanted.
-  int64_t inverted = greaterFirst ? mostRanked : -1;
-  Value rank =
-      arith::OrIOp::create(s.b, s.loc, upper, s.fromIndex(position, i64));
-  return arith::XOrIOp::create(s.b, s.loc, rank, s.integer(i64, inverted));
+  return rankOfBits(s, orderedBits(s, element, isUnsigned),
+                    s.fromIndex(position, s.b.getI64Type()), greaterFirst);
 }
 
 Value onnxc::positionIn(Scalars &s, Value rank) {

@@ -1,10 +1,10 @@
 //===- Ranks.h - Elements and their positions as one number -----*- C++ -*-===//
 //
-// A rank says where an element of up to 32 bits comes in the order of TopK and
-// NonMaxSuppression: its upper half is the element, its lower half the
-// position, so that of equal elements the first comes first. What comes first
-// has the greater rank, as an unsigned number. One comparison decides, and
-// ranks can be sorted by their digits.
+// A rank says where an element of up to 32 bits comes in the order of TopK,
+// NonMaxSuppression and Unique: its upper half is the element, its lower half
+// the position, so that of equal elements the first comes first. What comes
+// first has the greater rank, as an unsigned number. One comparison decides,
+// and ranks can be sorted by their digits.
 //
 //===----------------------------------------------------------------------===//
 #ifndef ONNXC_COMPILER_LOWER_RANKS_H
@@ -25,6 +25,12 @@ bool canRank(mlir::Type element);
 /// first, or the less; a NaN is greater than any number.
 mlir::Value rankOf(Scalars &s, mlir::Value element, mlir::Value position,
                    bool greaterFirst, bool isUnsigned);
+/// The same of an element's 32 bits in order, and a position of type i64.
+mlir::Value rankOfBits(Scalars &s, mlir::Value bits, mlir::Value position,
+                       bool greaterFirst);
+/// `element` as an i32, or an i64 where it is longer, whose unsigned order is
+/// that of the elements: -0 is 0, a NaN is the greatest.
+mlir::Value orderedBits(Scalars &s, mlir::Value element, bool isUnsigned);
 /// The position (i64) in a rank.
 mlir::Value positionIn(Scalars &s, mlir::Value rank);
 

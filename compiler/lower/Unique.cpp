@@ -1,12 +1,15 @@
 //===- Unique.cpp - Unique ------------------------------------------------===//
 //
-// Slices along an axis are sorted by their elements with a stable merge sort of
-// their positions; equal ones are neighbours then, the first of them first.
+// Slices along an axis are sorted by their elements, with a stable merge sort
+// of their positions, or, where each is one number, by that number's digits;
+// equal ones are neighbours then, the first of them first.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/lower/ComplexNumbers.h"
+#include "compiler/lower/ControlFlow.h"
 #include "compiler/lower/NarrowTypes.h"
+#include "compiler/lower/Ranks.h"
 #include "compiler/lower/Strings.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -28,11 +31,15 @@ struct Rows {
     return tensor::ExtractOp::create(s.b, s.loc, matrix,
                                      ValueRange{row, column});
   }
+  bool isSingle() const { return getConstantIntValue(width) == 1; }
   Value firstDifference(Scalars &s, Value x, Value y) const;
+  Value sameAt(Scalars &s, Value x, Value y, Value column) const;
+  Value lessAt(Scalars &s, Value x, Value y, Value column) const;
   Value equal(Scalars &s, Value x, Value y) const;
   Value less(Scalars &s, Value x, Value y) const;
   Value merge(Scalars &s, Value order, Value into, Value run) const;
   Value sorted() const;
+  Value sortedByDigits() const;
 };
 
 /// The groups of equal rows: tensors with a place for each row, of which the
@@ -74,13 +81,7 @@ Value Rows::firstDifference(Scalars &s, Value x, Value y) const {
                    nested, loc, inside,
                    [&](OpBuilder &then, Location) {
                      Scalars t{then, loc};
-                     Value same;
-                     for (Value matrix : matrices) {
-                       Value alike = sameElement(t, at(t, matrix, x, state[0]),
-                                                 at(t, matrix, y, state[0]));
-                       same = same ? t.logicalAnd(same, alike) : alike;
-                     }
-                     scf::YieldOp::create(then, loc, same);
+                     scf::YieldOp::create(then, loc, sameAt(t, x, y, state[0]));
                    },
                    [&](OpBuilder &otherwise, Location) {
                      scf::YieldOp::create(otherwise, loc, inside);
@@ -95,27 +96,48 @@ Value Rows::firstDifference(Scalars &s, Value x, Value y) const {
       .getResult(0);
 }
 
+/// Whether rows `x` and `y` have equal elements in a column.
+Value Rows::sameAt(Scalars &s, Value x, Value y, Value column) const {
+  Value same;
+  for (Value matrix : matrices) {
+    Value equal =
+        sameElement(s, at(s, matrix, x, column), at(s, matrix, y, column));
+    same = same ? s.logicalAnd(same, equal) : equal;
+  }
+  return same;
+}
+
+/// Whether row `x` has the lesser element there.
+Value Rows::lessAt(Scalars &s, Value x, Value y, Value column) const {
+  Value before;
+  for (Value matrix : llvm::reverse(matrices)) {
+    Value a = at(s, matrix, x, column), b = at(s, matrix, y, column);
+    Value less = lessElement(s, a, b, isUnsigned);
+    before = before ? s.select(sameElement(s, a, b), before, less) : less;
+  }
+  return before;
+}
+
+// Rows of one element, the usual case, are compared without a branch: in a
+// merge none could be foreseen.
+
 Value Rows::equal(Scalars &s, Value x, Value y) const {
+  if (isSingle())
+    return sameAt(s, x, y, s.integer(s.b.getIndexType(), 0));
   return s.compare(Comparison::Equal, firstDifference(s, x, y), width, false);
 }
 
 /// Whether row `x` comes before `y`.
 Value Rows::less(Scalars &s, Value x, Value y) const {
+  if (isSingle())
+    return lessAt(s, x, y, s.integer(s.b.getIndexType(), 0));
   Value column = firstDifference(s, x, y);
   Value differ = s.compare(Comparison::Less, column, width, false);
   return scf::IfOp::create(
              s.b, s.loc, differ,
              [&](OpBuilder &then, Location loc) {
                Scalars t{then, loc};
-               Value before;
-               for (Value matrix : llvm::reverse(matrices)) {
-                 Value a = at(t, matrix, x, column),
-                       b = at(t, matrix, y, column);
-                 Value less = lessElement(t, a, b, isUnsigned);
-                 before = before ? t.select(sameElement(t, a, b), before, less)
-                                 : less;
-               }
-               scf::YieldOp::create(then, loc, before);
+               scf::YieldOp::create(then, loc, lessAt(t, x, y, column));
              },
              [&](OpBuilder &otherwise, Location loc) {
                scf::YieldOp::create(otherwise, loc, differ);
@@ -169,8 +191,53 @@ Value Rows::merge(Scalars &s, Value order, Value into, Value run) const {
   return pairs.getResult(0);
 }
 
+/// The same for rows of one number: by its lower half, then by its upper one.
+Value Rows::sortedByDigits() const {
+  Type index = l.b.getIndexType(), i64 = l.b.getI64Type();
+  OpFoldResult size = getAsOpFoldResult(count);
+  l.requireAtMost(size, l.attr(mostRanked), "the number of elements");
+  // Not tensor.empty: equal ones may share their memory.
+  Value ranks = destination(l, i64, {size});
+  SortScratch scratch{destination(l, i64, {size}),
+                      destination(l, index, {l.attr(SortScratch::digits)})};
+  Value matrix = matrices.front();
+  Type element = cast<RankedTensorType>(matrix.getType()).getElementType();
+  Scalars outer{l.b, l.loc};
+  for (int64_t half = 0; half * 32 < element.getIntOrFloatBitWidth(); ++half) {
+    auto ranked = scf::ForOp::create(
+        l.b, l.loc, l.index(0), count, l.index(1), ranks,
+        [&](OpBuilder &b, Location loc, Value i, ValueRange state) {
+          Scalars s{b, loc};
+          Value position = s.fromIndex(i, i64);
+          if (half)
+            position =
+                positionIn(s, tensor::ExtractOp::create(b, loc, state[0], i));
+          Value x = at(s, matrix, s.toIndex(position), s.integer(index, 0));
+          Value bits = orderedBits(s, x, isUnsigned);
+          if (half)
+            bits = arith::ShRUIOp::create(b, loc, bits, s.integer(i64, 32));
+          if (bits.getType() == i64)
+            bits = arith::TruncIOp::create(b, loc, b.getI32Type(), bits);
+          Value rank = rankOfBits(s, bits, position, /*greaterFirst=*/false);
+          scf::YieldOp::create(
+              b, loc,
+              tensor::InsertOp::create(b, loc, rank, state[0], i).getResult());
+        });
+    // Those that are equal in this half keep the order of the other.
+    Value areInOrder = outer.integer(l.b.getI1Type(), 1);
+    ranks = sortRanks(outer, ranked.getResult(0), count, areInOrder, scratch);
+  }
+  return l.pull(index, {size}, [&](OpBuilder &b, ArrayRef<Value> at) {
+    Scalars s{b, l.loc};
+    return s.toIndex(
+        positionIn(s, tensor::ExtractOp::create(b, l.loc, ranks, at[0])));
+  });
+}
+
 /// The rows' numbers in order.
 Value Rows::sorted() const {
+  if (isSingle() && matrices.size() == 1)
+    return sortedByDigits();
   Type index = l.b.getIndexType();
   OpFoldResult size = getAsOpFoldResult(count);
   Value order = l.pull(index, {size},

@@ -29,6 +29,33 @@ def expected_unique(x: np.ndarray, axis: int | None, ordered: int) -> list[np.nd
     return [values, first, inverse, counts]
 
 
+def test_unique_numbers(compiled) -> None:
+    """Numbers of every size, sign and kind, which are sorted by their digits."""
+    generator = random_generator()
+    kinds = (np.float16, np.float32, np.float64, np.int8, np.int32, np.int64, np.uint32, np.uint64, np.bool_)
+    feeds, nodes, inputs, outputs = {}, [], [], []
+    for kind in map(np.dtype, kinds):
+        if kind == np.bool_:
+            x = generator.random(2000) < 0.5
+        elif kind.kind == "f":
+            x = (generator.normal(size=2000) * 10.0 ** generator.integers(-3, 4, 2000)).astype(kind)
+            x[::7], x[::11], x[::13], x[::17], x[::19] = np.nan, -0.0, 0.0, np.inf, -np.inf
+        else:
+            limits = np.iinfo(kind)
+            x = generator.integers(limits.min, limits.max, 2000, kind, endpoint=True)
+            x[: len(x) // 2] = x[len(x) // 2 :]
+        feeds[kind.name] = x
+        names = [f"{part}_{kind.name}" for part in ("values", "first", "inverse", "counts")]
+        element = helper.np_dtype_to_tensor_dtype(kind)
+        inputs.append((kind.name, element, ["N"]))
+        nodes.append(helper.make_node("Unique", [kind.name], names))
+        outputs += [(names[0], element, [None]), *((name, INT64, [None]) for name in names[1:])]
+    results = onnxc.InferenceSession(compiled(make_model(nodes, inputs, outputs))).run(None, feeds)
+    for i, (name, x) in enumerate(feeds.items()):
+        for ours, want in zip(results[4 * i : 4 * i + 4], expected_unique(x, None, 1), strict=True):
+            np.testing.assert_array_equal(ours, want, err_msg=name)
+
+
 @pytest.mark.parametrize(("kind", "ranks"), [(np.float32, 3), (np.int64, 1), (np.uint8, 2)])
 def test_unique(compiled, kind, ranks) -> None:
     """Sorted and in order of occurrence, along each axis and over all elements; one case reads the values alone."""
