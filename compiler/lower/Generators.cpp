@@ -5,6 +5,9 @@
 #include "compiler/lower/Strings.h"
 #include "dialects/onnx/Elements.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
@@ -201,18 +204,29 @@ static LogicalResult lowerOneHot(Lowering &l, OnnxNode n) {
   return success();
 }
 
+/// Zeros, and then the diagonal: element (row, row + k) for each row that has
+/// it.
 static LogicalResult lowerEyeLike(Lowering &l, OnnxNode n) {
   Type element = signless(l.elementType(n.out()));
-  int64_t k = n.integer("k", 0);
-  l.set(
-      n.out(),
-      l.pull(
-          element, l.dims(n.in(0)), [&](OpBuilder &nested, ArrayRef<Value> at) {
-            Scalars s{nested, l.loc};
-            Value column = s.sub(at[1], s.integer(nested.getIndexType(), k));
-            return s.select(s.compare(Comparison::Equal, at[0], column, false),
-                            s.constant(element, 1), s.constant(element, 0));
-          }));
+  // Beyond any dim, yet far from overflow.
+  constexpr int64_t far = int64_t(1) << 62;
+  int64_t k = std::clamp(n.integer("k", 0), -far, far);
+  Dims dims = l.dims(n.in(0));
+  OpFoldResult first = l.attr(std::max<int64_t>(-k, 0));
+  OpFoldResult end = l.min(dims[0], l.sub(dims[1], l.attr(k)));
+  auto diagonal = scf::ForOp::create(
+      l.b, l.loc, l.index(first), l.index(l.max(first, end)), l.index(1),
+      l.filled(element, dims, numberAttr(element, 0)),
+      [&](OpBuilder &nested, Location loc, Value row, ValueRange state) {
+        Scalars s{nested, loc};
+        Value column = s.add(row, s.integer(nested.getIndexType(), k));
+        scf::YieldOp::create(
+            nested, loc,
+            tensor::InsertOp::create(nested, loc, s.constant(element, 1),
+                                     state[0], ValueRange{row, column})
+                .getResult());
+      });
+  l.set(n.out(), diagonal.getResult(0));
   return success();
 }
 
