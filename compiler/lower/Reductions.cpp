@@ -222,76 +222,13 @@ template <bool maximum> static LogicalResult lowerArg(Lowering &l, OnnxNode n) {
   return success();
 }
 
-/// CumSum and CumProd along an axis that is known at run time only: element by
-/// element, each from its predecessor.
-static LogicalResult lowerCumulativeDynamic(Lowering &l, OnnxNode n,
-                                            bool product) {
-  auto given = l.elements(n.in(1));
-  if (!given || given->size() != 1)
-    return l.refuse("the axis must have one element");
-  bool exclusive = n.integer("exclusive", 0), reverse = n.integer("reverse", 0);
-  Type element = l.elementType(n.in(0)), compute = computeType(element);
-  Type number = signless(compute);
-  Value input = l.convert(l.value(n.in(0)), element, compute);
-  Dims dims = l.sizes(input);
-  int64_t rank = dims.size();
-  Scalars outer{l.b, l.loc};
-  l.requireIndex((*given)[0], l.attr(rank), "the axis");
-  Value axis = l.index((*given)[0]);
-  axis = outer.select(outer.compare(Comparison::Less, axis, l.index(0), false),
-                      outer.add(axis, l.index(rank)), axis);
-  SmallVector<Value> low, high, step;
-  for (OpFoldResult dim : dims) {
-    low.push_back(l.index(0));
-    high.push_back(l.index(dim));
-    step.push_back(l.index(1));
-  }
-  Value result =
-      scf::buildLoopNest(
-          l.b, l.loc, low, high, step, l.empty(number, dims),
-          [&](OpBuilder &nested, Location loc, ValueRange at,
-              ValueRange state) -> scf::ValueVector {
-            Scalars s{nested, loc};
-            Type index = nested.getIndexType();
-            Value one = s.integer(index, 1), zero = s.integer(index, 0);
-            SmallVector<Value> here, before;
-            Value first = s.integer(nested.getI1Type(), 0);
-            for (int64_t i = 0; i < rank; ++i) {
-              Value along = s.compare(Comparison::Equal, axis,
-                                      s.integer(index, i), false);
-              Value mirrored = s.sub(s.sub(high[i], one), at[i]);
-              Value where = reverse ? s.select(along, mirrored, at[i]) : at[i];
-              Value previous = reverse ? s.add(where, one) : s.sub(where, one);
-              Value isFirst = s.logicalAnd(
-                  along, s.compare(Comparison::Equal, at[i], zero, false));
-              first = s.logicalOr(first, isFirst);
-              here.push_back(where);
-              before.push_back(s.select(
-                  s.logicalAnd(along, s.logicalNot(isFirst)), previous, where));
-            }
-            Value x = tensor::ExtractOp::create(nested, loc, input,
-                                                exclusive ? before : here);
-            Value sum =
-                tensor::ExtractOp::create(nested, loc, state[0], before);
-            Value neutral = s.constant(number, product ? 1 : 0);
-            sum = s.select(first, neutral, sum);
-            if (exclusive)
-              x = s.select(first, neutral, x);
-            Value next = product ? s.mul(sum, x) : s.add(sum, x);
-            return {
-                tensor::InsertOp::create(nested, loc, next, state[0], here)};
-          })
-          .results[0];
-  l.set(n.out(), l.convert(result, compute, element));
-  return success();
-}
-
 namespace {
-/// CumSum and CumProd along a known axis.
+/// CumSum and CumProd.
 struct Scan {
   Lowering &l;
   Value input; ///< in the type that is computed in
   int64_t axis;
+  OpFoldResult row; ///< elements behind the axis
   bool product, exclusive, reverse;
 
   Type element() const {
@@ -306,13 +243,14 @@ struct Scan {
       return step;
     return s.sub(s.sub(size, s.integer(s.b.getIndexType(), 1)), step);
   }
-  Value lineByLine() const;
-  Value stepByStep() const;
+  Value lineByLine(Value init) const;
+  Value stepByStep(Value init) const;
+  Value build() const;
 };
 } // namespace
 
 /// Each line by itself, its sum in a register: for lines along memory.
-Value Scan::lineByLine() const {
+Value Scan::lineByLine(Value init) const {
   Dims dims = l.sizes(input);
   SmallVector<Value> low, high, ones;
   for (auto [i, dim] : llvm::enumerate(dims)) {
@@ -340,7 +278,6 @@ Value Scan::lineByLine() const {
         });
     return {loop.getResult(0)};
   };
-  Value init = l.empty(element(), dims);
   if (low.empty())
     return line(l.b, l.loc, {}, init)[0];
   return scf::buildLoopNest(l.b, l.loc, low, high, ones, init, line).results[0];
@@ -348,7 +285,7 @@ Value Scan::lineByLine() const {
 
 /// All lines step by step, their sums in a tensor without the axis: vectors
 /// where lines lie side by side.
-Value Scan::stepByStep() const {
+Value Scan::stepByStep(Value init) const {
   Dims dims = l.sizes(input), outer = dims;
   outer.erase(outer.begin() + axis);
   auto rank = static_cast<int64_t>(dims.size());
@@ -356,8 +293,7 @@ Value Scan::stepByStep() const {
       l.filled(element(), outer, numberAttr(element(), product ? 1 : 0));
   Value size = l.index(dims[axis]);
   auto loop = scf::ForOp::create(
-      l.b, l.loc, l.index(0), size, l.index(1),
-      ValueRange{l.empty(element(), dims), sums},
+      l.b, l.loc, l.index(0), size, l.index(1), ValueRange{init, sums},
       [&](OpBuilder &nested, Location loc, Value step, ValueRange state) {
         Scalars outerScalars{nested, loc};
         Dims offsets(rank, l.attr(0)), sizes = dims, ones(rank, l.attr(1));
@@ -390,29 +326,75 @@ Value Scan::stepByStep() const {
   return loop.getResult(0);
 }
 
+Value Scan::build() const {
+  constexpr int64_t shortRow = 8;
+  Value init = l.empty(element(), l.sizes(input));
+  if (auto known = getConstantIntValue(row))
+    return *known < shortRow ? lineByLine(init) : stepByStep(init);
+  auto branch = [&](auto way) {
+    return [&, way](OpBuilder &nested, Location loc) {
+      OpBuilder::InsertionGuard guard(l.b);
+      l.b.setInsertionPoint(nested.getInsertionBlock(),
+                            nested.getInsertionPoint());
+      scf::YieldOp::create(l.b, loc, (this->*way)(init));
+    };
+  };
+  Value isShort = Scalars{l.b, l.loc}.compare(Comparison::Less, l.index(row),
+                                              l.index(shortRow), false);
+  return scf::IfOp::create(l.b, l.loc, isShort, branch(&Scan::lineByLine),
+                           branch(&Scan::stepByStep))
+      .getResult(0);
+}
+
+/// The dims before the axis, the axis, and the dims behind it, each as one: of
+/// an axis that only a run tells.
+static Dims dimsAround(Lowering &l, ArrayRef<OpFoldResult> dims, Value axis) {
+  Scalars s{l.b, l.loc};
+  SmallVector<Value> around(3, l.index(1));
+  constexpr Comparison kinds[] = {Comparison::Less, Comparison::Equal,
+                                  Comparison::Greater};
+  for (auto [i, dim] : llvm::enumerate(dims)) {
+    Value here = l.index(static_cast<int64_t>(i));
+    for (auto [part, kind] : llvm::zip(around, kinds))
+      part = s.select(s.compare(kind, here, axis, false),
+                      s.mul(part, l.index(dim)), part);
+  }
+  return llvm::map_to_vector(
+      around, [](Value size) { return getAsOpFoldResult(size); });
+}
+
 static LogicalResult lowerCumulative(Lowering &l, OnnxNode n, bool product) {
-  auto axes = l.integers(n.in(1));
-  if (!axes)
-    return lowerCumulativeDynamic(l, n, product);
-  if (axes->size() != 1)
+  auto axes = l.elements(n.in(1));
+  if (!axes || axes->size() != 1)
     return l.refuse("the axis must have one element");
-  auto axis = normalizeAxis((*axes)[0], l.rank(n.in(0)));
-  if (!axis)
-    return l.refuse("axis is out of range");
   Type element = l.elementType(n.in(0)), compute = computeType(element);
   Scan scan{l,
             l.convert(l.value(n.in(0)), element, compute),
-            *axis,
+            /*axis=*/1,
+            /*row=*/{},
             product,
             n.integer("exclusive", 0) != 0,
             n.integer("reverse", 0) != 0};
-  constexpr int64_t shortRow = 8;
-  Dims inner = l.sizes(scan.input);
-  inner.erase(inner.begin(), inner.begin() + *axis + 1);
-  auto rowSize = getConstantIntValue(l.product(inner));
-  Value result =
-      rowSize && *rowSize < shortRow ? scan.lineByLine() : scan.stepByStep();
-  l.set(n.out(), l.convert(result, compute, element));
+  Dims dims = l.sizes(scan.input);
+  auto rank = static_cast<int64_t>(dims.size());
+  OpFoldResult given = axes->front();
+  if (auto known = getConstantIntValue(given)) {
+    auto axis = normalizeAxis(*known, rank);
+    if (!axis)
+      return l.refuse("axis is out of range");
+    scan.axis = *axis;
+    scan.row = l.product(ArrayRef(dims).drop_front(*axis + 1));
+  } else {
+    l.requireIndex(given, l.attr(rank), "the axis");
+    Scalars s{l.b, l.loc};
+    Value axis = l.index(given);
+    axis = s.select(s.compare(Comparison::Less, axis, l.index(0), false),
+                    s.add(axis, l.index(rank)), axis);
+    Dims around = dimsAround(l, dims, axis);
+    scan.input = l.reshape(scan.input, around);
+    scan.row = around.back();
+  }
+  l.set(n.out(), l.convert(l.reshape(scan.build(), dims), compute, element));
   return success();
 }
 

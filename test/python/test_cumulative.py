@@ -22,6 +22,7 @@ def cumulative(x, axis, operator, exclusive, reverse):
 @pytest.mark.parametrize("shape", [(300,), (70, 90), (5, 33, 4), (3, 4, 5, 20)])
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_cumulative(compiled, shape, dynamic) -> None:
+    """Where dims are dynamic the axes are, too."""
     nodes, outputs, wanted = [], [], []
     x = np.random.default_rng(1).integers(-3, 4, shape).astype(np.int32)
     for axis, operator, exclusive, reverse in itertools.product(
@@ -32,9 +33,11 @@ def test_cumulative(compiled, shape, dynamic) -> None:
         outputs.append((name, TensorProto.INT32, [None] * len(shape)))
         wanted.append(cumulative(x, axis, operator, exclusive, reverse))
     dims = list("NCHW"[: len(shape)]) if dynamic else shape
-    constants = {f"a{axis}": np.array(axis) for axis in range(-1, len(shape) - 1)}
-    model = make_model(nodes, [("x", TensorProto.INT32, dims)], outputs, constants, opset=26)
-    for node, ours, want in zip(
-        nodes, onnxc.InferenceSession(compiled(model)).run(None, {"x": x}), wanted, strict=True
-    ):
+    axes = {f"a{axis}": np.array(axis) for axis in range(-1, len(shape) - 1)}
+    inputs, feeds = [("x", TensorProto.INT32, dims)], {"x": x}
+    if dynamic:
+        inputs += [(name, TensorProto.INT64, []) for name in axes]
+        feeds |= axes
+    model = make_model(nodes, inputs, outputs, {} if dynamic else axes, opset=26)
+    for node, ours, want in zip(nodes, onnxc.InferenceSession(compiled(model)).run(None, feeds), wanted, strict=True):
         np.testing.assert_array_equal(ours, want, err_msg=str(node))
