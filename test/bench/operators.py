@@ -152,6 +152,7 @@ def element_wise(s: Shapes) -> Iterator[Operator]:
     )
     yield Operator("CumSum", [s.floats(128, 768), np.array(1)], constants=(1,))
     yield Operator("CumSum", [s.floats(128, 768), np.array(0)], constants=(1,), note="axis 0")
+    yield Operator("CumSum", [s.floats(128, 768), np.array(0)], note="run-time axis")
 
 
 def reductions(s: Shapes) -> Iterator[Operator]:
@@ -361,6 +362,9 @@ def products(s: Shapes) -> Iterator[Operator]:
     yield Operator("QLinearConv", [*quantised, *filters], given, tuple(range(1, 8)), 1, "64 3x3", 64 * 64 * 9 * 784)
     yield Operator("SoftmaxCrossEntropyLoss", [s.floats(128, 1000), s.integers(128, high=1000)])
     yield Operator("NegativeLogLikelihoodLoss", [s.floats(128, 1000), s.integers(128, high=1000)])
+    for kind in (np.float64, np.int32):
+        pair = [s.integers(*shape, kind=kind) for shape in ((128, 256), (256, 128))]
+        yield Operator("MatMul", pair, {}, (), 1, "x 256x128", 128 * 256 * 128)
 
 
 def recurrent(s: Shapes) -> Iterator[Operator]:
