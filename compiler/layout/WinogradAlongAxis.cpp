@@ -30,69 +30,6 @@ static constexpr int64_t typicalSize = 64;
 
 namespace {
 
-/// The method for a filter of `taps` taps: tap t is element (t / columns,
-/// t % columns) of a matrix, and so is sample t of what a tile reads.
-struct Method {
-  explicit Method(int64_t taps)
-      : taps(taps), columns(minimalFilter(taps > 3 ? 2 : 1)),
-        rows(minimalFilter(llvm::divideCeil(taps, columns.taps()))) {}
-
-  static bool exists(int64_t taps) { return taps >= 2 && taps <= 6; }
-
-  int64_t outputs() const { return rows.outputs() * columns.outputs(); }
-  int64_t sample(int64_t row, int64_t column) const {
-    return row * columns.taps() + column;
-  }
-  /// What the taps of a point are multiplied by.
-  SmallVector<double> pointFilter(int64_t row, int64_t column) const {
-    SmallVector<double> factors(taps, 0);
-    for (int64_t r = 0; r < rows.taps(); ++r)
-      for (int64_t c = 0; c < columns.taps(); ++c)
-        if (int64_t tap = r * columns.taps() + c; tap < taps)
-          factors[tap] = rows.filter[row][r] * columns.filter[column][c];
-    return factors;
-  }
-  /// Whether the filter of a point is more than zeros: the matrix may have an
-  /// element more than there are taps.
-  bool counts(int64_t row, int64_t column) const {
-    return llvm::any_of(pointFilter(row, column),
-                        [](double factor) { return factor != 0; });
-  }
-  int64_t points() const {
-    int64_t count = 0;
-    for (int64_t column = 0; column < columns.points(); ++column)
-      for (int64_t row = 0; row < rows.points(); ++row)
-        count += counts(row, column);
-    return count;
-  }
-  /// Samples that a tile of outputs reads.
-  int64_t samples() const {
-    int64_t last = 0;
-    for (int64_t column = 0; column < columns.points(); ++column)
-      for (int64_t row = 0; row < rows.points(); ++row)
-        if (counts(row, column))
-          for (int64_t r = 0; r < rows.samples(); ++r)
-            for (int64_t c = 0; c < columns.samples(); ++c)
-              if (rows.input[row][r] != 0 && columns.input[column][c] != 0)
-                last = std::max(last, sample(r, c));
-    return last + 1;
-  }
-  /// The middle one of three points of columns: its filter is the sum of the
-  /// two others', which is cheaper to compute than to store.
-  bool isSum(int64_t column) const {
-    return columns.points() == 3 && column == 1;
-  }
-  int64_t sums() const {
-    int64_t count = 0;
-    for (int64_t row = 0; columns.points() == 3 && row < rows.points(); ++row)
-      count += counts(row, 0) && counts(row, 2);
-    return count;
-  }
-
-  int64_t taps;
-  MinimalFilter columns, rows;
-};
-
 /// What the choice depends on.
 struct Shape {
   int64_t lines;  ///< filtered one by one: images and the other dim
@@ -104,12 +41,13 @@ struct Shape {
 
 /// Whether points take fewer cycles than taps: two multiply-adds a cycle, and
 /// what has to come from the caches or memory.
-static bool isFaster(const Method &method, const Shape &shape, int64_t lanes) {
+static bool isFaster(const LineMethod &method, const Shape &shape,
+                     int64_t lanes) {
   double inputVectors = llvm::divideCeil(shape.inputChannels, lanes);
   double outputVectors = llvm::divideCeil(shape.outputChannels, lanes);
   double tiles = static_cast<double>(shape.lines) *
                  llvm::divideCeil(shape.length, method.outputs());
-  double points = method.points(), taps = method.taps;
+  double points = method.points(), taps = method.taps();
   constexpr double filterBytesPerCycle = 2, productBytesPerCycle = 16;
   double tapBytes = 4.0 * shape.inputChannels * shape.outputChannels;
   double direct = taps / 2 * shape.lines * shape.length * shape.inputChannels *
@@ -182,7 +120,7 @@ struct Sizes {
 /// [N, H, W, C], with tiles in the place of positions along `axis`.
 class Rewrite {
 public:
-  Rewrite(OpBuilder &builder, kernel::ConvOp op, const Method &method,
+  Rewrite(OpBuilder &builder, kernel::ConvOp op, const LineMethod &method,
           int64_t axis)
       : builder(builder), op(op), loc(op.getLoc()), method(method), axis(axis),
         sizes{builder, op.getLoc()},
@@ -195,7 +133,7 @@ public:
     SmallVector<Value> points = transformInput();
     SmallVector<Value> products;
     size_t next = 0;
-    forEachPoint([&](int64_t row, int64_t column) {
+    method.forEachPoint([&](int64_t row, int64_t column) {
       products.push_back(
           multiply(points[next++], pointFilter(filter, row, column)));
     });
@@ -203,13 +141,6 @@ public:
   }
 
 private:
-  void forEachPoint(llvm::function_ref<void(int64_t, int64_t)> visit) const {
-    for (int64_t column = 0; column < method.columns.points(); ++column)
-      for (int64_t row = 0; row < method.rows.points(); ++row)
-        if (method.counts(row, column))
-          visit(row, column);
-  }
-
   Type elementType() const { return builder.getF32Type(); }
 
   /// [N, H, W, C] with the axis cut into tiles: [.., tiles, outputs, ..].
@@ -289,20 +220,20 @@ private:
           tensor::EmptyOp::create(builder, loc, each, elementType()));
     auto body = [&](OpBuilder &inner, Location, ValueRange values) {
       SmallVector<Value> results;
-      forEachPoint([&](int64_t row, int64_t column) {
+      method.forEachPoint([&](int64_t row, int64_t column) {
         SmallVector<Value> rows;
-        for (int64_t r = 0; r < method.rows.samples(); ++r) {
+        for (int64_t r = 0; r < method.rows().samples(); ++r) {
           SmallVector<Value> line;
           SmallVector<double> factors;
-          for (int64_t c = 0; c < method.columns.samples(); ++c)
+          for (int64_t c = 0; c < method.columns().samples(); ++c)
             if (int64_t sample = method.sample(r, c);
                 sample < method.samples()) {
               line.push_back(values[sample]);
-              factors.push_back(method.columns.input[column][c]);
+              factors.push_back(method.columns().input[column][c]);
             }
           rows.push_back(combine(inner, loc, factors, line));
         }
-        results.push_back(combine(inner, loc, method.rows.input[row], rows));
+        results.push_back(combine(inner, loc, method.rows().input[row], rows));
       });
       linalg::YieldOp::create(inner, loc, results);
     };
@@ -414,26 +345,26 @@ private:
   SmallVector<Value> outputs(OpBuilder &inner, ValueRange values) {
     DenseMap<std::pair<int64_t, int64_t>, Value> products;
     size_t next = 0;
-    forEachPoint([&](int64_t row, int64_t column) {
+    method.forEachPoint([&](int64_t row, int64_t column) {
       products[{row, column}] = values[next++];
     });
     ValueRange operands = values.slice(next, op.getEpilogueOperands().size());
     SmallVector<Value> results;
-    for (int64_t r = 0; r < method.rows.outputs(); ++r)
-      for (int64_t c = 0; c < method.columns.outputs(); ++c) {
+    for (int64_t r = 0; r < method.rows().outputs(); ++r)
+      for (int64_t c = 0; c < method.columns().outputs(); ++c) {
         SmallVector<Value> terms;
         SmallVector<double> factors;
-        for (int64_t row = 0; row < method.rows.points(); ++row) {
+        for (int64_t row = 0; row < method.rows().points(); ++row) {
           SmallVector<Value> line;
           SmallVector<double> lineFactors;
-          for (int64_t column = 0; column < method.columns.points(); ++column)
+          for (int64_t column = 0; column < method.columns().points(); ++column)
             if (Value product = products.lookup({row, column})) {
               line.push_back(product);
-              lineFactors.push_back(method.columns.output[c][column]);
+              lineFactors.push_back(method.columns().output[c][column]);
             }
           if (Value sum = combine(inner, loc, lineFactors, line)) {
             terms.push_back(sum);
-            factors.push_back(method.rows.output[r][row]);
+            factors.push_back(method.rows().output[r][row]);
           }
         }
         results.push_back(
@@ -455,7 +386,7 @@ private:
   OpBuilder &builder;
   kernel::ConvOp op;
   Location loc;
-  const Method &method;
+  const LineMethod &method;
   int64_t axis; ///< 1 or 2
   Sizes sizes;
   SmallVector<OpFoldResult> output, tiles;
@@ -484,7 +415,7 @@ struct AlongAxis : OpRewritePattern<kernel::ConvOp> {
     if (filter.getDimSize(3 - axis) != 1)
       return rewriter.notifyMatchFailure(op, "along two axes");
     int64_t taps = filter.getDimSize(axis);
-    if (!Method::exists(taps))
+    if (!LineMethod::exists(taps))
       return rewriter.notifyMatchFailure(op, "no method for so many taps");
     auto isOne = [](int64_t value) { return value == 1; };
     if (!llvm::all_of(op.getStrides(), isOne) ||
@@ -497,7 +428,7 @@ struct AlongAxis : OpRewritePattern<kernel::ConvOp> {
     auto knownOr = [&](int64_t dim, int64_t typical) {
       return init.isDynamicDim(dim) ? typical : init.getDimSize(dim);
     };
-    Method method(taps);
+    LineMethod method(taps);
     if (!isFaster(method,
                   {knownOr(0, 1) * knownOr(3 - axis, typicalSize),
                    knownOr(axis, typicalSize), filter.getDimSize(3),

@@ -9,6 +9,7 @@
 #ifndef ONNXC_COMPILER_LAYOUT_WINOGRADPOINTS_H
 #define ONNXC_COMPILER_LAYOUT_WINOGRADPOINTS_H
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
@@ -32,6 +33,50 @@ struct MinimalFilter {
 
 /// F(2, taps) for two or three taps; for one the product itself, F(1, 1).
 MinimalFilter minimalFilter(int64_t taps);
+
+/// How a filter of two to six taps along one axis is computed: tap t is element
+/// (t / columns, t % columns) of a matrix, and so is sample t of what a tile of
+/// outputs reads; points are pairs of a point of the rows and one of the
+/// columns.
+class LineMethod {
+public:
+  static bool exists(int64_t taps) { return taps >= 2 && taps <= 6; }
+  explicit LineMethod(int64_t taps);
+
+  const MinimalFilter &rows() const { return rowFilter; }
+  const MinimalFilter &columns() const { return columnFilter; }
+  int64_t taps() const { return tapCount; }
+  /// Of a tile.
+  int64_t outputs() const {
+    return rowFilter.outputs() * columnFilter.outputs();
+  }
+  /// That a tile reads.
+  int64_t samples() const;
+  int64_t sample(int64_t row, int64_t column) const {
+    return row * columnFilter.taps() + column;
+  }
+
+  /// What the taps are multiplied by at a point.
+  llvm::SmallVector<double> pointFilter(int64_t row, int64_t column) const;
+  /// Whether the filter of a point is more than zeros: the matrix may have an
+  /// element more than there are taps.
+  bool counts(int64_t row, int64_t column) const;
+  /// Visits the points that count, column by column.
+  void
+      forEachPoint(llvm::function_ref<void(int64_t row, int64_t column)>) const;
+  int64_t points() const;
+
+  /// The middle one of three points of columns: its filter is the sum of the
+  /// two others', which is cheaper to compute than to store.
+  bool isSum(int64_t column) const {
+    return columnFilter.points() == 3 && column == 1;
+  }
+  int64_t sums() const;
+
+private:
+  int64_t tapCount;
+  MinimalFilter columnFilter, rowFilter;
+};
 
 } // namespace onnxc
 

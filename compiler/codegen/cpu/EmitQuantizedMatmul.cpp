@@ -16,6 +16,7 @@
 #include "compiler/codegen/cpu/Epilogue.h"
 #include "compiler/codegen/cpu/KernelFamilies.h"
 #include "compiler/codegen/cpu/MicroKernel.h"
+#include "compiler/codegen/cpu/QuantizedMatmulPlan.h"
 #include "compiler/codegen/cpu/Target.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -27,53 +28,10 @@
 using namespace mlir;
 using namespace onnxc;
 
-namespace {
-/// The op's operands by what they are.
-struct Operands {
-  Operands(kernel::QuantizedMatmulOp op, ArrayRef<BufferView> views)
-      : lhs(views[0]), weights(views[1]), scales(views[2]),
-        output(views.back()) {
-    if (op.getZeroPoints())
-      zeroPoints = views[3];
-  }
-  static size_t beforeEpilogue(kernel::QuantizedMatmulOp op) {
-    return op.getZeroPoints() ? 4 : 3;
-  }
-
-  BufferView lhs, weights, scales, output;
-  std::optional<BufferView> zeroPoints;
-};
-
-/// How one product divides.
-struct Plan {
-  Plan(Code &code, kernel::QuantizedMatmulOp op, const Operands &operands,
-       bool flat, const Target &target);
-
-  bool flat; ///< all leading dims count as rows
-  Index rows, columns;
-  TileSize tile;
-  int64_t lanes;
-  RowTiling rowTiling;
-  ColumnTiling columnTiling;
-  int64_t columnBlocks = 1;  ///< of a unit
-  int64_t tilesPerBlock = 1; ///< row tiles of a unit
-  /// Steps of k that several rows unpack at a time: whole blocks, or an even
-  /// part of one.
-  int64_t passDepth;
-  Index columnGroups, rowBlocks, batches;
-
-  int64_t tileColumns() const { return tile.vectors * lanes; }
-  int64_t unitColumns() const { return columnBlocks * tileColumns(); }
-  Index units(Code &code) const {
-    return code.multiply(code.multiply(batches, rowBlocks), columnGroups);
-  }
-};
-} // namespace
-
 static Epilogue makeEpilogue(kernel::QuantizedMatmulOp op,
                              ArrayRef<BufferView> operands,
                              ArrayRef<Value> scalars) {
-  size_t first = Operands::beforeEpilogue(op);
+  size_t first = QuantizedMatmulOperands::beforeEpilogue(op);
   size_t count = op.getEpilogueOperands().size();
   return Epilogue(
       op.getEpilogueBlock(), op.getEpilogueMaps(), operands.slice(first, count),
@@ -93,60 +51,12 @@ static bool rowsFlatten(kernel::QuantizedMatmulOp op,
          makeEpilogue(op, operands, {}).rowsFlatten(contiguous);
 }
 
-/// The product of the dims [first, last) of the output.
-static Index countOf(Code &code, const BufferView &output, int64_t first,
-                     int64_t last) {
-  Index count = code.constant(1);
-  for (int64_t dim = first; dim < last; ++dim)
-    count = code.multiply(count, output.sizes[dim]);
-  return count;
-}
-
-static int64_t pickPassDepth(kernel::QuantizedMatmulOp op) {
-  // With a column block of 16 floats half of the nearest cache.
-  constexpr int64_t most = 256;
-  int64_t block = op.getBlock();
-  if (block <= most)
-    return most / block * block;
-  int64_t depth = most;
-  while (op.blocks() > 1 && block % depth != 0)
-    depth -= op.stepsPerWord();
-  return depth;
-}
-
-Plan::Plan(Code &code, kernel::QuantizedMatmulOp op, const Operands &operands,
-           bool flat, const Target &target)
-    : flat(flat),
-      rows(countOf(code, operands.output, flat ? 0 : operands.output.rank() - 2,
-                   operands.output.rank() - 1)),
-      columns(operands.output.sizes.back()),
-      tile(fitTile({0, 0}, target, /*packed=*/true, columns)),
-      lanes(target.f32Lanes()), rowTiling(code, rows, tile.rows),
-      columnTiling(code, columns, tile.vectors, lanes),
-      passDepth(pickPassDepth(op)),
-      batches(countOf(code, operands.output, 0,
-                      flat ? 0 : operands.output.rank() - 2)) {
-  // Several column blocks share what a pass reads of lhs; threads share units.
-  constexpr int64_t wantedColumns = 64, leastUnits = 8, stackBytes = 64 * 1024;
-  int64_t all = *Code::known(columnTiling.blocks);
-  columnBlocks = std::clamp<int64_t>(
-      all / leastUnits, 1, std::max<int64_t>(wantedColumns / tileColumns(), 1));
-  columnGroups = code.constant(llvm::divideCeil(all, columnBlocks));
-  int64_t floatBytes = sizeof(float);
-  tilesPerBlock = std::clamp<int64_t>(
-      tilesPerUnit(target, rowTiling.tiles, tile.rows * passDepth * floatBytes),
-      1,
-      std::max<int64_t>(stackBytes / (tile.rows * unitColumns() * floatBytes),
-                        1));
-  rowBlocks = code.ceilDivide(rowTiling.tiles, tilesPerBlock);
-}
-
 ParallelExtent onnxc::quantizedMatmulExtent(Code &code,
                                             kernel::QuantizedMatmulOp op,
                                             ArrayRef<BufferView> operands,
                                             const Target &target) {
-  Plan plan(code, op, Operands(op, operands), rowsFlatten(op, operands),
-            target);
+  QuantizedMatmulPlan plan(code, op, QuantizedMatmulOperands(op, operands),
+                           rowsFlatten(op, operands), target);
   int64_t rows = plan.tilesPerBlock * plan.tile.rows;
   if (auto known = Code::known(plan.rows))
     rows = std::min(rows, *known);
@@ -213,8 +123,8 @@ private:
 
   Code &code;
   const Epilogue &epilogue;
-  Operands operands;
-  Plan plan;
+  QuantizedMatmulOperands operands;
+  QuantizedMatmulPlan plan;
   int64_t bits, blockDepth, depth, perWord;
   /// Sums of a vector of one row, so that an addition need not wait for the one
   /// before it.
@@ -244,7 +154,7 @@ QuantizedMatmulWriter::QuantizedMatmulWriter(Code &code,
 }
 
 //===----------------------------------------------------------------------===//
-// Operands
+// QuantizedMatmulOperands
 //===----------------------------------------------------------------------===//
 
 Value QuantizedMatmulWriter::load(const BufferView &operand, Index columnBlock,
