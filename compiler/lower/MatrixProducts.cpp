@@ -87,13 +87,24 @@ Value onnxc::contract(Lowering &l, Value lhs, Value rhs,
   SmallVector<AffineExpr> outExprs;
   for (size_t i = 0; i < rank; ++i)
     outExprs.push_back(b.getAffineDimExpr(i));
-  return l.generic(l.filled(element, dims, numberAttr(element, 0)),
-                   AffineMap::get(loops, 0, outExprs, b.getContext()),
-                   {{lhs, mapOf(lhs, m, k)}, {rhs, mapOf(rhs, k, n)}},
-                   iterators, [&](OpBuilder &nested, ValueRange in) {
-                     Scalars s{nested, l.loc};
-                     return s.accumulate(in[2], s.mul(in[0], in[1]));
-                   });
+  return l.generic(
+      l.filled(element, dims, numberAttr(element, 0)),
+      AffineMap::get(loops, 0, outExprs, b.getContext()),
+      {{lhs, mapOf(lhs, m, k)}, {rhs, mapOf(rhs, k, n)}}, iterators,
+      [&](OpBuilder &nested, ValueRange in) {
+        Scalars s{nested, l.loc};
+        Value product = s.mul(in[0], in[1]);
+        Value sum = s.accumulate(in[2], product);
+        // Multiplied and added in one instruction.
+        for (Value value : {product, sum})
+          if (auto fast = value.getDefiningOp<arith::ArithFastMathInterface>())
+            fast->setAttr(fast.getFastMathAttrName(),
+                          arith::FastMathFlagsAttr::get(
+                              nested.getContext(),
+                              arith::FastMathFlags::contract |
+                                  fast.getFastMathFlagsAttr().getValue()));
+        return sum;
+      });
 }
 
 Value onnxc::matmulTensors(Lowering &l, Value lhs, Value rhs) {

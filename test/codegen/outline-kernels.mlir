@@ -162,3 +162,30 @@ func.func @onnxc_generated_run(%frame: !llvm.ptr, %m: memref<?xi8>, %k: memref<?
   }
   return %ok : i32
 }
+
+// -----
+
+// Rows of a product read the same vectors: four are accumulated together, each
+// vector loaded once for all.
+// CHECK-LABEL: func.func @onnxc_generated_run
+// CHECK: func.func private @kernel_generic_0(
+// CHECK: scf.for {{.*}} -> (vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>)
+// CHECK: llvm.load {{.*}} -> vector<8xf64>
+// CHECK-NOT: llvm.load {{.*}} -> vector<8xf64>
+// CHECK: scf.yield
+func.func @onnxc_generated_run(%frame: !llvm.ptr, %m: memref<?xi8>, %k: memref<?xi8>, %o: memref<?xi8>) -> i32 {
+  %ok = arith.constant 0 : i32
+  %c0 = arith.constant 0 : index
+  %a = memref.view %m[%c0][] : memref<?xi8> to memref<8x100xf64>
+  %b = memref.view %k[%c0][] : memref<?xi8> to memref<100x16xf64>
+  %c = memref.view %o[%c0][] : memref<?xi8> to memref<8x16xf64>
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>, affine_map<(i, j, k) -> (i, j)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%a, %b : memref<8x100xf64>, memref<100x16xf64>) outs(%c : memref<8x16xf64>) {
+  ^bb0(%x: f64, %y: f64, %sum: f64):
+    %0 = arith.mulf %x, %y : f64
+    %1 = arith.addf %sum, %0 : f64
+    linalg.yield %1 : f64
+  }
+  return %ok : i32
+}
