@@ -1,6 +1,7 @@
 //===- QuantizedMatmulPlan.cpp - How kernel.quantized_matmul divides ------===//
 
 #include "compiler/codegen/cpu/QuantizedMatmulPlan.h"
+#include "compiler/codegen/cpu/KernelFamilies.h"
 
 #include "llvm/Support/MathExtras.h"
 
