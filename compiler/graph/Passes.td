@@ -424,6 +424,10 @@ def FusePatterns : Pass<"onnx-fuse-patterns", "mlir::func::FuncOp"> {
     (`patterns/`, one file each). One operator has one lowering that reads its
     input once; a mean in a chain of primitives ends fusion.
 
+    A product with one-hot rows becomes a Gather of rows of the matrix, which
+    reads one row instead of all, and element-wise operators behind a Gather
+    from a table smaller than its result are done to the table.
+
     ```mlir
     %0 = onnx.Sigmoid(%x) : (tensor<4xf32>) -> tensor<4xf32>
     %1 = onnx.Mul(%x, %0) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>

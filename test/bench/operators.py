@@ -241,15 +241,16 @@ def windows(s: Shapes) -> Iterator[Operator]:
     yield conv(1, 64, 28, 28, 64, 5, "groups 4", group=4)
     yield conv(1, 17, 31, 29, 13, 3, "odd")
     yield conv(1, 64, 28, 28, 64, 3, "dilated", dilations=[2, 2], pads=[2, 2, 2, 2])
-    yield Operator(
-        "Conv",
-        [s.floats(1, 64, 1000), s.floats(64, 64, 9, low=-0.1, high=0.1)],
-        {"pads": [4, 4]},
-        (1,),
-        1,
-        "1-D",
-        64 * 64 * 9 * 1000,
-    )
+    for channels, taps in ((64, 9), (256, 5), (256, 3)):
+        yield Operator(
+            "Conv",
+            [s.floats(1, channels, 1000), s.floats(channels, channels, taps, low=-0.1, high=0.1)],
+            {"pads": [taps // 2] * 2},
+            (1,),
+            1,
+            f"{taps} taps",
+            channels * channels * taps * 1000,
+        )
     yield Operator(
         "Conv",
         [s.floats(1, 16, 16, 32, 32), s.floats(16, 16, 3, 3, 3)],
