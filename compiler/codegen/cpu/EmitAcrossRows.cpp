@@ -197,16 +197,7 @@ static void emitSharingRows(Code &code, LinalgNest &nest, KernelBody &body) {
       ivs[loop] = loop == 0 ? rest : code.remainder(rest, nest.sizes[loop]);
       rest = code.divide(rest, nest.sizes[loop]);
     }
-    SmallVector<Value> pointers;
-    for (Access &access : nest.accesses) {
-      Value pointer = access.pointer;
-      if (pointer)
-        pointer =
-            code.address(pointer, memoryType(access.element), access.offset);
-      for (unsigned loop = 0; loop < row; ++loop)
-        pointer = advance(code, access, pointer, loop, ivs[loop]);
-      pointers.push_back(pointer);
-    }
+    SmallVector<Value> pointers = pointersAt(code, nest, ivs, row);
     auto strips = [&](ArrayRef<Value> from, int64_t rows) {
       auto strip = [&](Index first, Value mask) {
         SmallVector<Value> inner;
@@ -246,7 +237,6 @@ void onnxc::emitAcrossRows(Code &code, LinalgNest &nest, KernelBody &body) {
   code.loop(body.begin, body.end, 1, [&](Index unit) {
     Index strip = code.remainder(unit, strips);
     Index rest = code.divide(unit, strips);
-    SmallVector<Value> pointers;
     SmallVector<Index> ivs(nest.parallel);
     Index first = code.multiply(strip, wideLanes);
     ivs[row] = first;
@@ -255,15 +245,7 @@ void onnxc::emitAcrossRows(Code &code, LinalgNest &nest, KernelBody &body) {
       if (loop > 0)
         rest = code.divide(rest, nest.sizes[loop]);
     }
-    for (Access &access : nest.accesses) {
-      Value pointer = access.pointer;
-      if (pointer)
-        pointer =
-            code.address(pointer, memoryType(access.element), access.offset);
-      for (unsigned loop = 0; loop < nest.parallel; ++loop)
-        pointer = advance(code, access, pointer, loop, ivs[loop]);
-      pointers.push_back(pointer);
-    }
+    SmallVector<Value> pointers = pointersAt(code, nest, ivs, nest.parallel);
     Index left = code.subtract(size, first);
     code.branch(
         code.less(left, code.constant(wideLanes)),

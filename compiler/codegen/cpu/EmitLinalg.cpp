@@ -74,6 +74,21 @@ Value onnxc::advance(Code &code, const Access &access, Value pointer,
                       code.multiply(access.strides[loop], position));
 }
 
+SmallVector<Value> onnxc::pointersAt(Code &code, LinalgNest &nest,
+                                     ArrayRef<Index> ivs, unsigned loops) {
+  SmallVector<Value> pointers;
+  for (const Access &access : nest.accesses) {
+    Value pointer = access.pointer;
+    if (pointer)
+      pointer =
+          code.address(pointer, memoryType(access.element), access.offset);
+    for (unsigned loop = 0; loop < loops; ++loop)
+      pointer = advance(code, access, pointer, loop, ivs[loop]);
+    pointers.push_back(pointer);
+  }
+  return pointers;
+}
+
 void onnxc::forEachUnit(
     Code &code, LinalgNest &nest, const Units &units, Index begin, Index end,
     llvm::function_ref<void(SmallVector<Index>, SmallVector<Value>)> body) {

@@ -204,16 +204,7 @@ void onnxc::emitTransposed(Code &code, LinalgNest &nest, KernelBody &body) {
       ivs[loop] = code.remainder(rest, nest.sizes[loop]);
       rest = code.divide(rest, nest.sizes[loop]);
     }
-    SmallVector<Value> pointers;
-    for (Access &access : nest.accesses) {
-      Value pointer = access.pointer;
-      if (pointer)
-        pointer =
-            code.address(pointer, memoryType(access.element), access.offset);
-      for (unsigned loop = 0; loop < row; ++loop)
-        pointer = advance(code, access, pointer, loop, ivs[loop]);
-      pointers.push_back(pointer);
-    }
+    SmallVector<Value> pointers = pointersAt(code, nest, ivs, row);
     auto at = [&](Index position) {
       SmallVector<Value> moved;
       for (auto [access, pointer] : llvm::zip(nest.accesses, pointers))

@@ -21,6 +21,12 @@ Units divideLoops(Code &code, const LinalgNest &nest, unsigned inner);
 mlir::Value advance(Code &code, const Access &access, mlir::Value pointer,
                     unsigned loop, Index position);
 
+/// Each operand's pointer at the positions `ivs` of the first `loops` loops;
+/// null stays null.
+llvm::SmallVector<mlir::Value> pointersAt(Code &code, LinalgNest &nest,
+                                          llvm::ArrayRef<Index> ivs,
+                                          unsigned loops);
+
 /// Loops over units [begin, end), or, for chunks, calls `body` once. `body`
 /// gets the positions of the units' loops and each operand's pointer there.
 void forEachUnit(Code &code, LinalgNest &nest, const Units &units, Index begin,
